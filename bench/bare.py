@@ -16,7 +16,7 @@ from app.core.settings import Settings
 from app.server.asgi_adapter import Bridge
 from bench.raw import Raw, Writes
 from soap_service import compat  # noqa: F401  (must be imported before spyne)
-from soap_service.fields import GGUS, Kind, Operation
+from soap_service.fields import GGUS, Operation, WireType
 from soap_service.types import model_of
 
 from spyne import Application, ServiceBase, rpc  # isort: skip
@@ -67,7 +67,7 @@ def _get() -> Any:
     given = json.loads(os.environ.get("BENCH_ANSWER", "{}"))
     values = {
         item.name: datetime.fromisoformat(given[item.name])
-        if item.kind is Kind.DATE_TIME
+        if item.kind is WireType.DATE_TIME
         else given[item.name]
         for item in operation.response.elements
         if item.name in given

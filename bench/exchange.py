@@ -31,7 +31,7 @@ from app.core.settings import PROJECT
 from app.demo import LOGINS
 from app.demo.partner_system import StandIn, server_of
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.profiles import Choice, Profile
@@ -180,7 +180,9 @@ def _left(engine: Engine) -> int:
     with Session(engine) as session:
         return (
             session.scalar(
-                select(func.count()).select_from(Entry).where(Entry.state == EntryState.WAITING)
+                select(func.count())
+                .select_from(ExchangeEntry)
+                .where(ExchangeEntry.state == EntryState.WAITING)
             )
             or 0
         )
@@ -211,7 +213,9 @@ def _come_in(engine: Engine, connection_id: int, partner: int, first: int, ticke
 
 
 def _theirs(session: Session) -> int:
-    found = select(func.count()).select_from(Entry).where(Entry.origin == Origin.THEIRS)
+    found = (
+        select(func.count()).select_from(ExchangeEntry).where(ExchangeEntry.origin == Origin.THEIRS)
+    )
     return session.scalar(found) or 0
 
 

@@ -37,9 +37,9 @@ from soap_service.fields import (
     CREDENTIALS,
     ENUMERATIONS,
     Element,
-    Kind,
     Operation,
     Service,
+    WireType,
 )
 
 _BOUNDS: Final = XmlBounds(depth=32, elements=500)
@@ -383,11 +383,11 @@ def _check_value(element: Element, text: str) -> None:
         raise SoapFault(
             310, f"{element.name} has no known value", f"allowed are {', '.join(allowed)}"
         )
-    if element.kind is Kind.INT and not _is_int(text):
+    if element.kind is WireType.INT and not _is_int(text):
         raise SoapFault(
             310, f"{element.name} is no whole number", f"allowed are {-_INTS} to {_INTS - 1}"
         )
-    if element.kind is Kind.BASE64 and not _is_base64(text):
+    if element.kind is WireType.BASE64 and not _is_base64(text):
         raise SoapFault(
             310,
             f"{element.name} is no base64",

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 
-class Kind(Enum):
+class WireType(Enum):
     """How a value is written on the wire; the value is the name of the XML Schema type."""
 
     STRING = "string"
@@ -30,12 +30,12 @@ class Kind(Enum):
     RELATION = "GHD_Parent_Child_RelationType"
 
 
-ENUMERATIONS: Final[Mapping[Kind, tuple[str, ...]]] = MappingProxyType(
+ENUMERATIONS: Final[Mapping[WireType, tuple[str, ...]]] = MappingProxyType(
     {
-        Kind.YES_NO: ("Yes", "No"),
-        Kind.PRIORITY: ("less urgent", "urgent", "very urgent", "top priority", "normal"),
-        Kind.TICKET_TYPE: ("USER", "LHCOPN", "TEAM", "ALARM", "OPS", "SAVANNAH", "SECURITY"),
-        Kind.CATEGORY: (
+        WireType.YES_NO: ("Yes", "No"),
+        WireType.PRIORITY: ("less urgent", "urgent", "very urgent", "top priority", "normal"),
+        WireType.TICKET_TYPE: ("USER", "LHCOPN", "TEAM", "ALARM", "OPS", "SAVANNAH", "SECURITY"),
+        WireType.CATEGORY: (
             "Incident",
             "Incident L2",
             "Incident L3",
@@ -48,8 +48,8 @@ ENUMERATIONS: Final[Mapping[Kind, tuple[str, ...]]] = MappingProxyType(
             "Test",
             "Spam",
         ),
-        Kind.VO_SPECIFIC: ("No", "Yes"),
-        Kind.RELATION: ("None", "Parent", "Child"),
+        WireType.VO_SPECIFIC: ("No", "Yes"),
+        WireType.RELATION: ("None", "Parent", "Child"),
     }
 )
 
@@ -59,7 +59,7 @@ class Element:
     """One child element of a message or a row, at its place in the sequence."""
 
     name: str
-    kind: Kind = Kind.STRING
+    kind: WireType = WireType.STRING
     required: bool = False
     nillable: bool = False
     default: str | None = None
@@ -118,14 +118,14 @@ _MESSAGES: Final = (
     "OutputMapping6",
     "CreateInputMap2",
 )
-_S = Kind.STRING
-_TABLE: Final[tuple[tuple[str, Kind, str, str, str, str, str, str], ...]] = (
+_S = WireType.STRING
+_TABLE: Final[tuple[tuple[str, WireType, str, str, str, str, str, str], ...]] = (
     # element              kind              OpCreate TicketCr Modify   Get    list row  child
     ("GHD_Description", _S, "2n", "2n", "", "1n", "12", "2n"),
-    ("GHD_Experiment_Specific_Problem", Kind.YES_NO, "22", "22", "2", "2", "", ""),
+    ("GHD_Experiment_Specific_Problem", WireType.YES_NO, "22", "22", "2", "2", "", ""),
     ("GHD_Internal_Diary", _S, "4n", "4n", "3n", "3n", "22", "4n"),
     ("GHD_Last_Modifier", _S, "13R", "13R", "10R", "4n", "13R", "13R"),
-    ("GHD_Priority", Kind.PRIORITY, "8", "8", "4", "5R", "5R", "8"),
+    ("GHD_Priority", WireType.PRIORITY, "8", "8", "4", "5R", "5R", "8"),
     ("GHD_Request_ID", _S, "", "", "9R", "6R", "1R", ""),
     ("GHD_Responsible_Unit", _S, "9", "9", "5", "7n", "10", "9R"),
     ("GHD_Short_Description", _S, "10R", "10R", "15", "8R", "7R", "10R"),
@@ -137,30 +137,30 @@ _TABLE: Final[tuple[tuple[str, Kind, str, str, str, str, str, str], ...]] = (
     ("GHD_Affected_VO", _S, "18", "18", "14", "14n", "16R", "16"),
     ("GHD_Product_Name", _S, "", "", "", "15n", "18n", ""),
     ("GHD_Product_Version", _S, "", "", "", "16n", "19n", ""),
-    ("GHD_Date_Of_Change", Kind.DATE_TIME, "", "", "", "17n", "", ""),
-    ("GHD_Date_Of_Creation", Kind.DATE_TIME, "", "", "", "18n", "", ""),
+    ("GHD_Date_Of_Change", WireType.DATE_TIME, "", "", "", "17n", "", ""),
+    ("GHD_Date_Of_Creation", WireType.DATE_TIME, "", "", "", "18n", "", ""),
     ("GHD_E-Mail", _S, "3n", "", "", "19n", "3", "3n"),
     ("GHD_Loginname", _S, "5n", "5n", "", "20n", "4", "5n"),
     ("GHD_Name", _S, "6", "6", "", "21n", "2", "6"),
     ("GHD_Phone", _S, "19n", "19n", "", "22n", "", "7n"),
-    ("GHD_Ticket_Type", Kind.TICKET_TYPE, "", "", "", "23R", "17", ""),
+    ("GHD_Ticket_Type", WireType.TICKET_TYPE, "", "", "", "23R", "17", ""),
     ("GHD_Origin_SG", _S, "15n", "15n", "", "24n", "23", ""),
-    ("GHD_ETA", Kind.DATE_TIME, "", "", "", "25", "24", ""),
+    ("GHD_ETA", WireType.DATE_TIME, "", "", "", "25", "24", ""),
     ("GHD_Related_Issue", _S, "20n", "20n", "19n", "26", "25", ""),
-    ("GHD_VO_Specific", Kind.YES_NO, "", "", "", "", "11", ""),
-    ("GHD_Create_Date", Kind.DATE_TIME, "", "", "", "", "20n", ""),
-    ("GHD_Modified_Date", Kind.DATE_TIME, "", "", "", "", "21n", ""),
+    ("GHD_VO_Specific", WireType.YES_NO, "", "", "", "", "11", ""),
+    ("GHD_Create_Date", WireType.DATE_TIME, "", "", "", "", "20n", ""),
+    ("GHD_Modified_Date", WireType.DATE_TIME, "", "", "", "", "21n", ""),
     ("GHD_Date_Time_Of_Problem", _S, "1", "1", "", "", "", "1"),
     ("GHD_Origin_ID", _S, "7n", "7n", "", "", "", ""),
     ("GHD_Last_Login", _S, "14R", "14R", "11R", "", "", "14R"),
     ("GHD_CarbonCopy", _S, "16n", "16n", "", "", "", ""),
     ("GHD_Submitter_Mail", _S, "", "3n", "", "", "", ""),
     ("GHD_Assign_To", _S, "", "", "1n", "", "", ""),
-    ("GHD_Ticket_Category", Kind.CATEGORY, "", "", "16", "", "", ""),
+    ("GHD_Ticket_Category", WireType.CATEGORY, "", "", "16", "", "", ""),
     ("GHD_Target_ID", _S, "", "", "17n", "", "", ""),
     ("GHD_Incident_ID", _S, "", "", "18n", "", "", ""),
     ("GHD_Parent_ID", _S, "", "", "", "", "", "17R"),
-    ("GHD_Parent_Child_Relation", Kind.RELATION, "", "", "", "", "", "18R"),
+    ("GHD_Parent_Child_Relation", WireType.RELATION, "", "", "", "", "", "18R"),
 )
 
 _DEFAULTS: Final = {
@@ -263,7 +263,7 @@ GGUS_HISTORY: Final = Service(
             Message(
                 "OutputMapping3",
                 (
-                    Element("GHD_Creation_Date", Kind.DATE_TIME),
+                    Element("GHD_Creation_Date", WireType.DATE_TIME),
                     Element("GHD_Responsible_Unit"),
                     Element("GHD_Status"),
                     Element("GHD_Last_Modifier"),
@@ -276,9 +276,9 @@ GGUS_HISTORY: Final = Service(
                     Element("GHD_Involve"),
                     Element("GHD_Type_Of_Problem"),
                     Element("GHD_VO"),
-                    Element("GHD_VO_Specific", Kind.VO_SPECIFIC),
+                    Element("GHD_VO_Specific", WireType.VO_SPECIFIC),
                     Element("GHD_Related_Issue"),
-                    Element("GHD_Remind_On", Kind.DATE_TIME),
+                    Element("GHD_Remind_On", WireType.DATE_TIME),
                     Element("GHD_Public_Diary"),
                     Element("GHD_Affected_Site"),
                     Element("GHD_Affected_VO"),
@@ -301,8 +301,8 @@ GGUS_ATTACH: Final = Service(
                 "CreateInputMap",
                 (
                     Element("GAT_Attachment_Name", required=True),
-                    Element("GAT_Attachment_Data", Kind.BASE64, required=True),
-                    Element("GAT_Attachment_Orig_Size", Kind.INT, required=True),
+                    Element("GAT_Attachment_Data", WireType.BASE64, required=True),
+                    Element("GAT_Attachment_Orig_Size", WireType.INT, required=True),
                     _TICKET_OF_ATTACHMENT,
                     Element("GAT_Last_Modifier", required=True),
                     Element("GAT_Last_Login", required=True),
@@ -317,7 +317,7 @@ GGUS_ATTACH: Final = Service(
                 "OutputMapping2",
                 (
                     Element("GAT_Attachment-ID", required=True),
-                    Element("GAT_Create_Date", Kind.DATE_TIME),
+                    Element("GAT_Create_Date", WireType.DATE_TIME),
                     Element("GAT_Last_Modifier"),
                     Element("GAT_Origin_SG"),
                     Element("GAT_Attachment_attachmentName"),
@@ -333,8 +333,8 @@ GGUS_ATTACH: Final = Service(
                 (
                     Element("GAT_Last_Modifier"),
                     Element("GAT_Attachment_ID"),
-                    Element("GAT_Attachment_Orig_Size", Kind.INT),
-                    Element("GAT_Attachment_Data", Kind.BASE64),
+                    Element("GAT_Attachment_Orig_Size", WireType.INT),
+                    Element("GAT_Attachment_Data", WireType.BASE64),
                     Element("GAT_Attachment_Name"),
                 ),
                 rows=True,
@@ -346,12 +346,12 @@ GGUS_ATTACH: Final = Service(
             Message(
                 "OutputMapping3",
                 (
-                    Element("GAT_Create_Date", Kind.DATE_TIME),
+                    Element("GAT_Create_Date", WireType.DATE_TIME),
                     Element("GAT_Request-ID"),
                     Element("GAT_Origin_SG"),
                     Element("GAT_Attachment_attachmentName"),
-                    Element("GAT_Attachment_attachmentData", Kind.BASE64),
-                    Element("GAT_Attachment_attachmentOrigSize", Kind.INT),
+                    Element("GAT_Attachment_attachmentData", WireType.BASE64),
+                    Element("GAT_Attachment_attachmentOrigSize", WireType.INT),
                 ),
             ),
         ),

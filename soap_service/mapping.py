@@ -21,7 +21,7 @@ from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.fields import FIELDS, TicketField, ValueKind
 from app.tickets.rules.tickets import DEFAULT_TYPE_OF_PROBLEM, GGUS_CATEGORIES, Category, Layer
-from app.tickets.services.diaries import Entry
+from app.tickets.services.diaries import DiaryEntry
 from app.tickets.services.ticket_rows import TicketRow
 from soap_service.answer_xml import Value
 from soap_service.fields import MODIFY, Element, Operation
@@ -144,7 +144,11 @@ def pointer(public_url: str) -> str:
 
 
 def answered(
-    operation: Operation, ticket: TicketRow, entries: Sequence[Entry], actor: Actor, public_url: str
+    operation: Operation,
+    ticket: TicketRow,
+    entries: Sequence[DiaryEntry],
+    actor: Actor,
+    public_url: str,
 ) -> Mapping[str, Value]:
     """The elements that answer a ticket to this account, without what is empty for it."""
     values = _all_values(ticket, entries, actor, public_url)
@@ -161,7 +165,7 @@ def _existed(element: Element, actor: Actor) -> bool:
 
 
 def _all_values(
-    ticket: TicketRow, entries: Sequence[Entry], actor: Actor, public_url: str
+    ticket: TicketRow, entries: Sequence[DiaryEntry], actor: Actor, public_url: str
 ) -> Mapping[str, Value | None]:
     sent_by_asker = actor.partner_id is not None and (
         actor.partner_id == ticket.created_by_partner_id
@@ -194,7 +198,7 @@ def _all_values(
     return values
 
 
-def diary(entries: Sequence[Entry], cut: str) -> str:
+def diary(entries: Sequence[DiaryEntry], cut: str) -> str:
     """The entries, oldest first, each with time (UTC) and author; ``cut`` ends a cut one.
 
     Where they are too long together, the oldest are left out and the first line says how many.

@@ -9,16 +9,16 @@ from functools import cache
 from typing import Any, Final
 
 from soap_service import compat  # noqa: F401  (must be imported before spyne)
-from soap_service.fields import ENUMERATIONS, ROW, Element, Kind, Message
+from soap_service.fields import ENUMERATIONS, ROW, Element, Message, WireType
 
 from spyne import ByteArray, ComplexModel, DateTime, Integer32, Unicode  # isort: skip
 from spyne.model.complex import ComplexModelMeta  # isort: skip
 
 _PLAIN: Final = {
-    Kind.STRING: Unicode,
-    Kind.DATE_TIME: DateTime,
-    Kind.INT: Integer32,
-    Kind.BASE64: ByteArray,
+    WireType.STRING: Unicode,
+    WireType.DATE_TIME: DateTime,
+    WireType.INT: Integer32,
+    WireType.BASE64: ByteArray,
 }
 
 

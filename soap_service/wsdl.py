@@ -18,9 +18,9 @@ from soap_service.fields import (
     ENUMERATIONS,
     ROW,
     Element,
-    Kind,
     Message,
     Service,
+    WireType,
 )
 
 WSDL_NS: Final = "http://schemas.xmlsoap.org/wsdl/"
@@ -89,7 +89,7 @@ class _Writer:
         for message in messages.values():
             self._message_type(schema, message)
         used = {element.kind for message in messages.values() for element in message.elements}
-        for kind in Kind:
+        for kind in WireType:
             if kind in used and kind in ENUMERATIONS:
                 restriction = _xsd(
                     _xsd(schema, "simpleType", name=kind.value), "restriction", base="xsd:string"

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from app.accounts.models.partners import Partner
 from app.core.database.transactions import transaction
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryState
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tickets import OPEN_STATES
@@ -32,8 +32,8 @@ def _ticket(page: Page, shown: Shown) -> None:
     with shown.server.session() as session:
         number = session.scalars(
             select(TicketPair.ticket_number)
-            .join(Entry, Entry.pair_id == TicketPair.id)
-            .where(Entry.state == EntryState.ASKED)
+            .join(ExchangeEntry, ExchangeEntry.pair_id == TicketPair.id)
+            .where(ExchangeEntry.state == EntryState.ASKED)
         ).first()
     as_admin(page, shown)
     page.goto(f"{shown.server.url}/tickets/{number}#h-exchange")

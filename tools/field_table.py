@@ -20,8 +20,8 @@ from soap_service.fields import (
     ENUMERATIONS,
     SERVICES,
     Element,
-    Kind,
     Message,
+    WireType,
 )
 from soap_service.mapping import CLEARABLE, LIMITS
 
@@ -207,7 +207,7 @@ def allowed(element: Element) -> str:
     """Type, limit and allowed values."""
     if element.kind in ENUMERATIONS:
         return ", ".join(ENUMERATIONS[element.kind])
-    if element.kind is not Kind.STRING:
+    if element.kind is not WireType.STRING:
         return f"xsd:{element.kind.value}"
     if element.name.endswith(("Request_ID", "Request-ID")):
         return "a number"

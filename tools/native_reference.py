@@ -14,8 +14,8 @@ sys.path.insert(0, str(PROJECT))
 
 from app.tickets.rules.content import LABELS  # noqa: E402
 from soap_service.native.kinds import (  # noqa: E402
-    Kind,
     Member,
+    WsdlType,
     wire_name,
 )
 from soap_service.native.models import (  # noqa: E402
@@ -31,7 +31,7 @@ MARK = "<!-- from here on written by tools/native_reference.py -->\n"
 def tables() -> str:
     """The reference: every operation, message and type."""
     operations = list(native_service(0).operations.values())
-    kinds: dict[str, Kind] = AUTHENTICATION.messages()
+    kinds: dict[str, WsdlType] = AUTHENTICATION.messages()
     for operation in operations:
         for kind in (operation.request, operation.response, operation.fault):
             kinds |= kind.messages() if kind is not None else {}
@@ -73,7 +73,7 @@ def _fields(members: Iterable[Member]) -> Iterator[str]:
     yield ""
 
 
-def _values(kinds: Iterable[Kind]) -> Iterator[str]:
+def _values(kinds: Iterable[WsdlType]) -> Iterator[str]:
     simple = {
         member.kind.name: member.kind
         for kind in kinds

@@ -26,7 +26,7 @@ from app.core.rules.language import _
 from app.core.rules.scopes import Scope
 from app.notices.adapters.files import read
 from app.notices.models.notices import MaintenanceNotice
-from app.notices.rules.notices import Outcome, Reading
+from app.notices.rules.notices import NoticeReading, Outcome
 from app.notices.services import lists
 from app.notices.services.lists import find_notice
 from app.notices.services.notices import require_take, take_in
@@ -34,7 +34,7 @@ from app.notices.services.notices import require_take, take_in
 _READ: Final = (Scope.READ, Scope.TICKETS)
 
 
-def _reading() -> Reading:
+def _reading() -> NoticeReading:
     return read(request.get_data())
 
 

@@ -27,7 +27,7 @@ from app.api.wire import (
 from app.core.rules.scopes import Scope
 from app.webhooks.models.webhooks import Webhook, WebhookDelivery
 from app.webhooks.rules.delivering import State
-from app.webhooks.rules.messages import Kind
+from app.webhooks.rules.messages import MessageKind
 from app.webhooks.services import webhooks as verbs
 
 _SCOPES: Final = (Scope.TICKETS,)
@@ -41,7 +41,8 @@ class WebhookRow(Schema):
     url = a_text("The URL that is called.")
     account = a_text("The partner account whose rights apply; empty: the person's rights.")
     kinds = a_list(
-        fields.String(validate=validate.OneOf([str(kind) for kind in Kind])), "Kinds of changes."
+        fields.String(validate=validate.OneOf([str(kind) for kind in MessageKind])),
+        "Kinds of changes.",
     )
     filter = a_text("Filter for tickets, as in the query of the ticket list; empty: all.")
     on = a_flag("Whether messages are sent; if not, they are queued.")

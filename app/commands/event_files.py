@@ -26,7 +26,7 @@ from app.duties.services.listed_events import (
     chunks_of,
 )
 from app.events.models.imports import EventImport
-from app.events.rules.file_reading import ReadEvent, Reading, read_events, unpacked
+from app.events.rules.file_reading import EventFileOptions, ReadEvent, read_events, unpacked
 from app.events.rules.files import csv_head, csv_lines
 from app.events.services import import_runs as runs
 from app.events.services.events import EventResult, Outcome
@@ -111,7 +111,7 @@ def _import(
     """
     if zone and zone not in available_timezones():
         raise SettingError(f"--zone: {zone} is no zone; write UTC, or one such as Europe/Berlin")
-    how = Reading(source, encoding or "", zone)
+    how = EventFileOptions(source, encoding or "", zone)
     content = unpacked(read_content(file), MAX_BYTES)
     try:
         row = runs.new_import(command_writer(), Path(file).name, content, how)

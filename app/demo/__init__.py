@@ -40,8 +40,8 @@ from app.demo.stories import (
     AttachedFile,
     Circuit,
     Relation,
-    Step,
     Story,
+    StoryStep,
     usual_stories,
 )
 from app.demo.teleconferences import seed_teleconferences
@@ -237,7 +237,7 @@ class _Seeder:
 
         return happen
 
-    def _change(self, number: int, step: Step) -> Callable[[datetime], None]:
+    def _change(self, number: int, step: StoryStep) -> Callable[[datetime], None]:
         def happen(at: datetime) -> None:
             change_ticket(self.session, self._by(step.who, at), number, step.wanted)
             state = step.wanted.get("state")

@@ -22,7 +22,7 @@ from app.core.models.changes import Change, ChangedField, Counter
 from app.core.rules.access import Actor, ActorKind, Door, Writer
 from app.core.rules.texts import read_time
 from app.core.services.changes import TICKET, take_number
-from app.demo.stories import OPERATOR, PARTNER, Step, Story
+from app.demo.stories import OPERATOR, PARTNER, Story, StoryStep
 from app.mail.services.mails import skip_notifications
 from app.registry.services.registry import all_links, all_sites
 from app.tickets.models.relations import Acknowledgement
@@ -221,7 +221,9 @@ def _story(
         else (OPERATOR, {"estimated_end": at + timedelta(days=9), "experiment_specific": True}),
         (who, last),
     )
-    steps = tuple(Step(time, by, wanted) for time, (by, wanted) in zip(times, changes, strict=True))
+    steps = tuple(
+        StoryStep(time, by, wanted) for time, (by, wanted) in zip(times, changes, strict=True)
+    )
     return Story(at, who, new, steps)
 
 
@@ -236,7 +238,7 @@ def _seed_stories(
         door = Door.SOAP if actor.kind is ActorKind.PARTNER else Door.PORTAL
         return Writer(actor=actor, door=door, now=at)
 
-    events: list[tuple[datetime, int, Step | None]] = []
+    events: list[tuple[datetime, int, StoryStep | None]] = []
     for place, story in enumerate(stories):
         events.append((story.at, place, None))
         events += [(step.at, place, step) for step in story.steps]

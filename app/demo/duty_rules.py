@@ -5,13 +5,13 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from app.core.rules.access import Writer
-from app.duties.rules.duties import Clause, Kind, Rule, Scope
+from app.duties.rules.duties import Clause, ClauseKind, Rule, Scope
 from app.duties.services.rules import compose_rule
 
 _RULE = Rule(
     (
-        Clause(Kind.LOSS, Scope.T0_T1),
-        Clause(Kind.DOWN, Scope.T0_T1, minutes=240, maintenance=False),
+        Clause(ClauseKind.LOSS, Scope.T0_T1),
+        Clause(ClauseKind.DOWN, Scope.T0_T1, minutes=240, maintenance=False),
     ),
     hours=48,
 )

@@ -18,8 +18,8 @@ from app.demo.stories import (
     AttachedFile,
     Relation,
     SiteAnswer,
-    Step,
     Story,
+    StoryStep,
 )
 from app.demo.tonight import CUT, CUT_AGO
 from app.tickets.rules.acknowledgements import Answer
@@ -62,8 +62,10 @@ def _cut(affected: Sequence[tuple[str, str]], at: datetime) -> Iterator[Story]:
             event_start=start,
         ),
         (
-            Step(at + 2 * _HOUR, OPERATOR, {"state": State.IN_PROGRESS}),
-            Step(at + 9 * _HOUR, OPERATOR, {"public_comment": "Two of six fibres are spliced."}),
+            StoryStep(at + 2 * _HOUR, OPERATOR, {"state": State.IN_PROGRESS}),
+            StoryStep(
+                at + 9 * _HOUR, OPERATOR, {"public_comment": "Two of six fibres are spliced."}
+            ),
         ),
         asides=(
             AttachedFile(at + _HOUR / 2, OPERATOR, "sample-interface.log", interface_log(start)),
@@ -94,8 +96,8 @@ def _cut(affected: Sequence[tuple[str, str]], at: datetime) -> Iterator[Story]:
                 event_start=start,
             ),
             (
-                Step(opened + _HOUR, OPERATOR, {"state": State.IN_PROGRESS}),
-                *(() if open_still else (Step(back, OPERATOR, over),)),
+                StoryStep(opened + _HOUR, OPERATOR, {"state": State.IN_PROGRESS}),
+                *(() if open_still else (StoryStep(back, OPERATOR, over),)),
             ),
             name=_FIRST if place == 0 else "",
             child_of=_CUT,
@@ -113,7 +115,7 @@ def _cut(affected: Sequence[tuple[str, str]], at: datetime) -> Iterator[Story]:
             submitter_name="network support",
         ),
         (
-            Step(
+            StoryStep(
                 seen + _HOUR + _HOUR / 60,
                 OPERATOR,
                 {"state": State.UNSOLVED, "solution": "The same cut; followed in its own ticket."},
@@ -147,7 +149,7 @@ def _change(at: datetime) -> Story:
             window_end=window + 2 * _HOUR,
         ),
         (
-            Step(
+            StoryStep(
                 at + 20 * _HOUR,
                 OPERATOR,
                 {"window_start": window + 24 * _HOUR, "window_end": window + 26 * _HOUR},
@@ -191,5 +193,5 @@ def _clash(now: datetime) -> Iterator[Story]:
                 window_start=start,
                 window_end=end,
             ),
-            (Step(at + _HOUR, OPERATOR, {"state": State.ON_HOLD}),),
+            (StoryStep(at + _HOUR, OPERATOR, {"state": State.ON_HOLD}),),
         )

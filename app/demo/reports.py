@@ -23,7 +23,7 @@ from app.mail.services.mails import SENT
 from app.registry.models.registry import Site
 from app.reports.rules.form import ANSWER, EVENT, NUMBER, REASON
 from app.reports.rules.numbers import ReportNumbers
-from app.reports.rules.reminders import Step, step_at, steps_of
+from app.reports.rules.reminders import ReminderStep, step_at, steps_of
 from app.reports.services.comments import comment_on_report
 from app.reports.services.first_quarter import ask_reports_from
 from app.reports.services.numbers import numbers_of_sites, t1s_of
@@ -233,7 +233,9 @@ class _Seeder:
 
         return happen
 
-    def _reminding(self, site: Site, quarter: Quarter, step: Step) -> Callable[[datetime], None]:
+    def _reminding(
+        self, site: Site, quarter: Quarter, step: ReminderStep
+    ) -> Callable[[datetime], None]:
         def happen(at: datetime) -> None:
             by = Writer(actor=SYSTEM, door=Door.SYSTEM, now=at)
             send_reminder(self.session, by, site.id, quarter, step, USUAL_DUE_DAYS)

@@ -41,7 +41,7 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Step:
+class StoryStep:
     """One change: at ``at`` (UTC), by ``who``, of the fields in ``wanted``."""
 
     at: datetime
@@ -91,7 +91,7 @@ class Story:
     at: datetime
     who: str
     new: NewTicket
-    steps: tuple[Step, ...]
+    steps: tuple[StoryStep, ...]
     repeated: bool = False
     """Whether the partner sends its creation a second time, with another description."""
     asides: tuple[Aside, ...] = ()
@@ -238,7 +238,7 @@ class _Writing:
         self.at = at
         self.time = at
         self.who = OPERATOR
-        self.steps: list[Step] = []
+        self.steps: list[StoryStep] = []
         self.answers: list[SiteAnswer] = []
 
     def story(
@@ -441,4 +441,4 @@ class _Writing:
     def _step(self, who: str, hours: float, wanted: Mapping[str, Any]) -> None:
         """The next change, about ``hours`` later."""
         self._wait(hours)
-        self.steps.append(Step(self.time, who, wanted))
+        self.steps.append(StoryStep(self.time, who, wanted))

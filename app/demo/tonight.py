@@ -11,7 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from app.demo.stories import OPERATOR, PARTNER, PARTNER_CODE, REPORTER, REPORTERS_SITE, Step, Story
+from app.demo.stories import (
+    OPERATOR,
+    PARTNER,
+    PARTNER_CODE,
+    REPORTER,
+    REPORTERS_SITE,
+    Story,
+    StoryStep,
+)
 from app.demo.texts import NOT_UNDERSTOOD, REOPENED, VERIFIED
 from app.registry.rules.networks import Network
 from app.tickets.rules.content import NewTicket
@@ -70,9 +78,9 @@ def _incident(title: str, description: str, **others: Any) -> NewTicket:
     return NewTicket(title=title, description=description, **{"state": State.ASSIGNED, **others})
 
 
-def _taken(at: datetime, comment: str, **others: Any) -> Step:
+def _taken(at: datetime, comment: str, **others: Any) -> StoryStep:
     taken = {"state": State.IN_PROGRESS, "person_in_charge": OPERATOR, "public_comment": comment}
-    return Step(at, OPERATOR, {**taken, **others})
+    return StoryStep(at, OPERATOR, {**taken, **others})
 
 
 def _from_partner(at: datetime, number: str) -> dict[str, Any]:
@@ -103,7 +111,7 @@ def _troubles(now: datetime) -> Iterator[Story]:
         ),
         (
             _taken(at + _HOUR / 2, "The optics at the Tier-0 were changed, the errors stay."),
-            Step(
+            StoryStep(
                 now - 2 * _HOUR,
                 OPERATOR,
                 {
@@ -215,7 +223,7 @@ def _work(
     )
     confirmed = {"state": State.ON_HOLD, "public_comment": "The provider confirmed the window."}
     steps = (
-        Step(at + _HOUR, OPERATOR, confirmed),
+        StoryStep(at + _HOUR, OPERATOR, confirmed),
         *((_taken(window[0] + 5 * _MINUTE, begun),) if begun else ()),
     )
     return Story(at, OPERATOR, new, steps)
@@ -279,12 +287,12 @@ def _waiting(now: datetime) -> Iterator[Story]:
         ),
         (
             _taken(at + _HOUR, "BGP was shut down on this circuit until it is stable."),
-            Step(
+            StoryStep(
                 at + 20 * _HOUR,
                 OPERATOR,
                 {"state": State.SOLVED, "solution": "A dirty connector was cleaned."},
             ),
-            Step(
+            StoryStep(
                 now - 6 * _HOUR,
                 OPERATOR,
                 {"state": State.REOPENED, "public_comment": REOPENED},
@@ -293,8 +301,8 @@ def _waiting(now: datetime) -> Iterator[Story]:
     )
 
 
-def _asking(at: datetime, question: str) -> Step:
-    return Step(at, OPERATOR, {"state": State.WAITING, "public_comment": question})
+def _asking(at: datetime, question: str) -> StoryStep:
+    return StoryStep(at, OPERATOR, {"state": State.WAITING, "public_comment": question})
 
 
 def _over(now: datetime) -> Iterator[Story]:
@@ -360,12 +368,12 @@ def _ended(
     solved = State.UNSOLVED if end is State.UNSOLVED else State.SOLVED
     steps = [
         _taken(at + _HOUR, comment),
-        Step(
+        StoryStep(
             over,
             OPERATOR,
             {"state": solved, "solution": solution, "event_end": over - 20 * _MINUTE},
         ),
     ]
     if end is State.VERIFIED:
-        steps.append(Step(over + 3 * _HOUR, who, {"state": end, "public_comment": VERIFIED}))
+        steps.append(StoryStep(over + 3 * _HOUR, who, {"state": end, "public_comment": VERIFIED}))
     return Story(at, who, replace(new, event_start=at - _HOUR), tuple(steps))

@@ -29,11 +29,11 @@ blueprint = Blueprint("metrics", __name__)
 _log = logging.getLogger(__name__)
 CACHED_SECONDS: Final = 10.0
 """For so long a process answers with what it read of the database before."""
-READING: Final = "portal_metrics"
+LATEST_GAUGES: Final = "portal_metrics"
 """Where the application keeps what it read last."""
 
 
-class Reading:
+class LatestGauges:
     """What this process read of the database last."""
 
     def __init__(self) -> None:
@@ -95,17 +95,17 @@ def metrics() -> Response:
             {"WWW-Authenticate": "Bearer"},
             mimetype="text/plain",
         )
-    reading: Reading = current_app.extensions[READING]
+    cached: LatestGauges = current_app.extensions[LATEST_GAUGES]
     meter: Meter = current_app.extensions[METER]
     registry: Any = CollectorRegistry()
-    registry.register(_Gauges(reading.latest(settings)))
+    registry.register(_Gauges(cached.latest(settings)))
     text = generate_latest(registry) + generate_latest(meter.registry)
     return current_app.response_class(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def register(flask_app: Flask) -> None:
     """Bind the address, and give the process its meter."""
-    flask_app.extensions[READING] = Reading()
+    flask_app.extensions[LATEST_GAUGES] = LatestGauges()
     flask_app.extensions[METER] = Meter()
     name_operations(flask_app)
     flask_app.register_blueprint(blueprint)

@@ -23,7 +23,7 @@ from app.core.rules.quarters import Quarter
 from app.events.models.events import EventSource
 from app.events.services.hearing import hearing_of
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.pairs import PairState
 from app.exchange.services.connections.connections import all_connections
@@ -151,14 +151,14 @@ def _exchange(session: Session, now: datetime) -> Iterator[Gauge]:
     entries = session.execute(
         select(
             TicketPair.connection_id,
-            Entry.origin,
-            Entry.state,
+            ExchangeEntry.origin,
+            ExchangeEntry.state,
             func.count(),
-            func.min(Entry.at, type_=UtcTime),
+            func.min(ExchangeEntry.at, type_=UtcTime),
         )
-        .join(TicketPair, TicketPair.id == Entry.pair_id)
-        .where(Entry.state.in_((EntryState.WAITING, EntryState.ASKED)))
-        .group_by(TicketPair.connection_id, Entry.origin, Entry.state)
+        .join(TicketPair, TicketPair.id == ExchangeEntry.pair_id)
+        .where(ExchangeEntry.state.in_((EntryState.WAITING, EntryState.ASKED)))
+        .group_by(TicketPair.connection_id, ExchangeEntry.origin, ExchangeEntry.state)
     ).all()
     rows = [
         ((*labels[key], origin, state), number, _age(now, oldest) or 0.0)

@@ -35,7 +35,7 @@ from app.jobs.services.followers import (
 )
 from app.jobs.services.queue import next_due, run_jobs
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.followers import Step
+from app.jobs.tasks.followers import FollowerStep
 from app.worker.followers import FOLLOWERS
 from app.worker.jobs import JOBS
 from app.worker.timed import TIMED
@@ -81,7 +81,7 @@ class _Follower:
     """The state of one follower of the change log in this worker."""
 
     name: str
-    follow: Step
+    follow: FollowerStep
     heard: int | None = None
     """The newest change for which it was called; None = not called by this worker yet."""
     called_at: datetime | None = None

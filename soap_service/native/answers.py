@@ -11,11 +11,11 @@ from app.tickets.rules.attachments import public_id
 from app.tickets.rules.fields import ENTRIES, FIELDS
 from app.tickets.services.acknowledgements import answers_at
 from app.tickets.services.attachments import attachments_of
-from app.tickets.services.diaries import Entry
+from app.tickets.services.diaries import DiaryEntry
 from app.tickets.services.lifecycle import moves_from
 from app.tickets.services.relations import relations_of
 from app.tickets.services.ticket_rows import TicketRow, read_whole_row
-from app.tickets.services.timeline import Step, may_see_contacts
+from app.tickets.services.timeline import TimelineStep, may_see_contacts
 from soap_service.native.kinds import wire_name
 from soap_service.native.operations import NativeCall
 
@@ -97,7 +97,7 @@ def ticket_values(call: NativeCall, number: int) -> Values:
     }
 
 
-def _diary(entries: Sequence[Entry]) -> Values:
+def _diary(entries: Sequence[DiaryEntry]) -> Values:
     """The newest entries that fit into an answer, and how many older ones do not."""
     kept = len(within(TEXT_BOUND, (len(entry.text) for entry in reversed(entries))))
     return {
@@ -137,7 +137,7 @@ def attachment_values(attachment: Attachment) -> Values:
     }
 
 
-def step_values(step: Step) -> Values:
+def step_values(step: TimelineStep) -> Values:
     """One change: who, when, through which door, and what changed, comments among it."""
     fields = [(item.field, item.old, item.new) for item in step.fields]
     fields += [

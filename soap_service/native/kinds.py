@@ -51,7 +51,7 @@ def field_name(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Kind:
+class WsdlType:
     """A type of the WSDL: its name there, and its Spyne class with an occurrence."""
 
     name: str
@@ -65,7 +65,7 @@ class Kind:
     model: Any = None
     """Spyne's class of a message; each ``make`` is a class of its own."""
 
-    def messages(self) -> dict[str, Kind]:
+    def messages(self) -> dict[str, WsdlType]:
         """This message and those within it, by name."""
         found = {self.name: self} if self.members or self.meaning else {}
         for member in self.members:
@@ -88,7 +88,7 @@ class Member:
     """One field of a message: its place, and what it means."""
 
     name: str
-    kind: Kind
+    kind: WsdlType
     occurs: Occurs
     meaning: str
 
@@ -118,22 +118,22 @@ class Member:
         )
 
 
-def once(name: str, kind: Kind, meaning: str) -> Member:
+def once(name: str, kind: WsdlType, meaning: str) -> Member:
     """A field that is always there."""
     return Member(name, kind, Occurs.ONCE, meaning)
 
 
-def optional(name: str, kind: Kind, meaning: str) -> Member:
+def optional(name: str, kind: WsdlType, meaning: str) -> Member:
     """A field that may be left out."""
     return Member(name, kind, Occurs.OPTIONAL, meaning)
 
 
-def many(name: str, kind: Kind, meaning: str) -> Member:
+def many(name: str, kind: WsdlType, meaning: str) -> Member:
     """A list; empty = no element of this name."""
     return Member(name, kind, Occurs.MANY, meaning)
 
 
-def message(name: str, meaning: str, members: Iterable[Member]) -> Kind:
+def message(name: str, meaning: str, members: Iterable[Member]) -> WsdlType:
     """A complex type of these fields in this order."""
     fields = tuple(members)
     model = ComplexModelMeta(
@@ -147,44 +147,44 @@ def message(name: str, meaning: str, members: Iterable[Member]) -> Kind:
             "_type_info": [(member.name, member.spyne_type()) for member in fields],
         },
     )
-    return Kind(name, model.customize, meaning=meaning, members=fields, model=model)
+    return WsdlType(name, model.customize, meaning=meaning, members=fields, model=model)
 
 
 def _named(spyne_type: Any, name: str, **facets: Any) -> partial[Any]:
     return partial(spyne_type, type_name=name, __namespace__=NAMESPACE, **facets)
 
 
-def text_of(limit: int) -> Kind:
+def text_of(limit: int) -> WsdlType:
     """A text of at most ``limit`` characters."""
     name = f"Text{limit}"
-    return Kind(name, _named(Unicode, name, max_len=limit), limit=limit)
+    return WsdlType(name, _named(Unicode, name, max_len=limit), limit=limit)
 
 
-def choice(name: str, values: Iterable[str]) -> Kind:
+def choice(name: str, values: Iterable[str]) -> WsdlType:
     """A text that is one of these values."""
     allowed = tuple(str(value) for value in values)
-    return Kind(name, _named(Unicode, name, values=list(allowed)), values=allowed)
+    return WsdlType(name, _named(Unicode, name, values=list(allowed)), values=allowed)
 
 
-def choice_of(values: type[StrEnum]) -> Kind:
+def choice_of(values: type[StrEnum]) -> WsdlType:
     """A text that is one of these values, under the name of their class."""
     return choice(values.__name__, values)
 
 
-STRING: Final = Kind("string", Unicode)
-INT: Final = Kind("int", Integer32)
-LONG: Final = Kind("long", Integer64)
-BOOLEAN: Final = Kind("boolean", Boolean)
-TIME: Final = Kind("dateTime", DateTime)
-ZONED_TIME: Final = Kind(
+STRING: Final = WsdlType("string", Unicode)
+INT: Final = WsdlType("int", Integer32)
+LONG: Final = WsdlType("long", Integer64)
+BOOLEAN: Final = WsdlType("boolean", Boolean)
+TIME: Final = WsdlType("dateTime", DateTime)
+ZONED_TIME: Final = WsdlType(
     "ZonedTime", _named(DateTime, "ZonedTime", pattern=r"[^Tt]+[Tt].+(Z|[+\-][0-9]{2}:[0-9]{2})")
 )
 """A time that says its zone: what a program measured is never guessed at."""
-DATE: Final = Kind("date", Date)
-DOUBLE: Final = Kind("double", Double)
-BYTES: Final = Kind("base64Binary", ByteArray)
+DATE: Final = WsdlType("date", Date)
+DOUBLE: Final = WsdlType("double", Double)
+BYTES: Final = WsdlType("base64Binary", ByteArray)
 TEXT: Final = text_of(SHORT_TEXT_LIMIT)
 LONG_TEXT: Final = text_of(PORTAL_TEXT_LIMIT)
 REASON: Final = text_of(LONG_TEXT_LIMIT)
-CURSOR: Final = Kind("Cursor", _named(Integer64, "Cursor", ge=0))
-PAGE: Final = Kind("PageLimit", _named(Integer32, "PageLimit", ge=1, le=PAGE_LIMIT))
+CURSOR: Final = WsdlType("Cursor", _named(Integer64, "Cursor", ge=0))
+PAGE: Final = WsdlType("PageLimit", _named(Integer32, "PageLimit", ge=1, le=PAGE_LIMIT))

@@ -9,8 +9,8 @@ from typing import Any
 
 from soap_service.dispatch import Call
 from soap_service.native.kinds import (
-    Kind,
     Member,
+    WsdlType,
     message,
 )
 
@@ -36,16 +36,16 @@ class Operation:
     takes: tuple[Member, ...]
     answers: tuple[Member, ...]
     carry_out: Handler
-    fault: Kind | None = None
+    fault: WsdlType | None = None
     """What the detail of a fault may hold."""
 
     @cached_property
-    def request(self) -> Kind:
+    def request(self) -> WsdlType:
         """The type of the request."""
         return message(self.name, self.meaning, self.takes)
 
     @cached_property
-    def response(self) -> Kind:
+    def response(self) -> WsdlType:
         """The type of the answer."""
         return message(f"{self.name}Response", f"Answers {self.name}.", self.answers)
 

@@ -17,8 +17,8 @@ from soap_service.dispatch import Protocol
 from soap_service.faults import SOAP_NS
 from soap_service.native.kinds import (
     NAMESPACE,
-    Kind,
     Member,
+    WsdlType,
 )
 
 from spyne import Boolean, ByteArray, Date, DateTime  # isort: skip
@@ -57,7 +57,7 @@ def _read_bytes(member: Any, text: str, *_: object) -> tuple[bytes]:
         raise Invalid(name, f"{name} is no base64; its alphabet is that of RFC 4648") from None
 
 
-def write_answer(name: str, kind: Kind, values: Mapping[str, Any]) -> bytes:
+def write_answer(name: str, kind: WsdlType, values: Mapping[str, Any]) -> bytes:
     """The envelope that answers an operation with this message, whose element is ``name``."""
     return (
         "<?xml version='1.0' encoding='UTF-8'?>\n"
@@ -66,7 +66,7 @@ def write_answer(name: str, kind: Kind, values: Mapping[str, Any]) -> bytes:
     ).encode()
 
 
-def written(kind: Kind, values: Mapping[str, Any]) -> str:
+def written(kind: WsdlType, values: Mapping[str, Any]) -> str:
     """The elements of a message. Values: of messages mappings, of lists sequences. What is empty
     and may be left out is left out.
 
@@ -106,7 +106,7 @@ def _text(value: Any) -> str:
     return written_value(value)
 
 
-def element_of(kind: Kind, values: Mapping[str, Any]) -> etree._Element:
+def element_of(kind: WsdlType, values: Mapping[str, Any]) -> etree._Element:
     """A message as an element of its own, as the detail of a fault holds it."""
     text = f'<parent xmlns:ns0="{NAMESPACE}">{_element(kind.name, written(kind, values))}</parent>'
     return etree.fromstring(text)[0]

@@ -28,7 +28,7 @@ from soap_service.native import (
 from soap_service.native.kinds import (
     NAME,
     NAMESPACE,
-    Kind,
+    WsdlType,
 )
 from soap_service.native.models import (
     AUTHENTICATION,
@@ -138,7 +138,7 @@ def _generated(application: Any, operations: Sequence[Operation]) -> etree._Elem
     return root
 
 
-def _finish_types(root: etree._Element, kinds: Mapping[str, Kind]) -> None:
+def _finish_types(root: etree._Element, kinds: Mapping[str, WsdlType]) -> None:
     """Give each message its own meaning, not that of a field of it, and the types an order."""
     for kind in root.iter(f"{{{XSD_NS}}}complexType"):
         text = kind.find(f"./{{{XSD_NS}}}annotation/{{{XSD_NS}}}documentation")

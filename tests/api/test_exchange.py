@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.pairs import PairState
 from app.exchange.services.comparisons import JOB, begin_comparison
@@ -111,7 +111,7 @@ def test_an_entry_is_skipped_with_a_reason_and_sent_after_all(
 ) -> None:
     def state() -> tuple[str, str]:
         session.rollback()
-        entry = session.get_one(Entry, 2)
+        entry = session.get_one(ExchangeEntry, 2)
         return entry.state, entry.reason
 
     path = f"{EXCHANGE}/entries/2"
@@ -132,7 +132,7 @@ def test_a_value_is_chosen(admin: Program, session: Session) -> None:
     assert admin.post(path, {"value": "theirs"}).status_code == 204
     assert admin.read("/api/v1/tickets/1")["priority"] == "top priority"
     session.rollback()
-    assert session.get_one(Entry, 3).state == EntryState.APPLIED
+    assert session.get_one(ExchangeEntry, 3).state == EntryState.APPLIED
 
 
 @pytest.mark.parametrize(("name", "status"), [("operator", 200), ("kit", 403), ("reader", 403)])

@@ -20,7 +20,7 @@ from app.core.database.transactions import transaction
 from app.core.settings import PROJECT
 from app.core.web.extensions import db
 from app.demo.files import traffic_picture
-from app.events.rules.file_reading import Reading, read_events
+from app.events.rules.file_reading import EventFileOptions, read_events
 from app.events.services.import_runs import (
     begin_writing,
     examine_file,
@@ -317,13 +317,15 @@ def _report(server: LiveServer, cast: Cast) -> None:
     content = "\n".join(["source,source_id,link,site,state,start,end", *rows]).encode()
     with server.session() as session:
         for write in (True, False):
-            row = new_import(by, "events.csv", content, Reading())
-            examined = examine_file(session, by, content, Reading())
+            row = new_import(by, "events.csv", content, EventFileOptions())
+            examined = examine_file(session, by, content, EventFileOptions())
             with transaction(session):
                 keep_import(session, row, examined)
                 if write:
                     begin_writing(session, by, row.id, only_good=True, keeps_unknown=True)
-                    write_import(session, by, row.id, list(read_events(content, Reading())))
+                    write_import(
+                        session, by, row.id, list(read_events(content, EventFileOptions()))
+                    )
         with transaction(session):
             withdraw_event(session, by, 4, "It never was.")
             set_source(session, writer(cast.admin), "prometheus", {}, {"bad": "down"})

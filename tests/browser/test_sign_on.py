@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.accounts.services.sign_on_map import Row, save_map
+from app.accounts.services.sign_on_map import TypedMapRow, save_map
 from app.core.database.transactions import transaction
 from tests.browser import test_accessibility as accessible
 from tests.browser.visit import log_in, people_of, sideways
@@ -44,7 +44,10 @@ def world() -> Iterator[World]:
         with live(settings) as server, provider_for(server.url, {"curie": CURIE}, port):
             cast = people_of(server)
             with server.session() as session, transaction(session):
-                rows = [Row("*:noc", "operator"), Row("*:kit", "reporter", "DE-KIT")]
+                rows = [
+                    TypedMapRow("*:noc", "operator"),
+                    TypedMapRow("*:kit", "reporter", "DE-KIT"),
+                ]
                 save_map(session, writer(cast.admin), rows, 0)
             yield World(server, cast)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.duties.rules.duties import Clause, Kind, Lhc, Role, Rule, Scope
+from app.duties.rules.duties import Clause, ClauseKind, Lhc, Role, Rule, Scope
 
 R2013: Final = Rule(
     (
-        Clause(Kind.LOSS, Scope.T0_T1, lhc=Lhc.RUNNING),
-        Clause(Kind.ANY, Scope.T0_T1, role=Role.BACKUP),
+        Clause(ClauseKind.LOSS, Scope.T0_T1, lhc=Lhc.RUNNING),
+        Clause(ClauseKind.ANY, Scope.T0_T1, role=Role.BACKUP),
     )
 )

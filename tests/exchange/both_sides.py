@@ -14,8 +14,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.exchange.models.pairs import Entry, TicketPair
-from app.exchange.rules.profiles import Profile, Row
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
+from app.exchange.rules.profiles import Profile, ValueRow
 from app.exchange.rules.standing import Unread
 from app.exchange.services.standing import Compared, compared
 from app.tickets.models.tickets import Ticket
@@ -52,7 +52,7 @@ def values_of(
             yield Value(name, ours, theirs[name], outcome)
 
 
-def is_equal(rows: tuple[Row, ...], ours: str, theirs: str) -> bool:
+def is_equal(rows: tuple[ValueRow, ...], ours: str, theirs: str) -> bool:
     """Whether a row of the map says that two values are the same, whichever way it is read."""
     return any((row.ours, row.theirs.casefold()) == (ours, theirs.casefold()) for row in rows)
 
@@ -60,7 +60,7 @@ def is_equal(rows: tuple[Row, ...], ours: str, theirs: str) -> bool:
 def _outcome(
     session: Session,
     pair: TicketPair,
-    rows: tuple[Row, ...],
+    rows: tuple[ValueRow, ...],
     name: str,
     ours: str,
     theirs: str,
@@ -72,7 +72,9 @@ def _outcome(
     if told.in_step:
         return "different and in step"
     asked = session.scalars(
-        select(Entry.content).where(Entry.pair_id == pair.id, Entry.state == "asked")
+        select(ExchangeEntry.content).where(
+            ExchangeEntry.pair_id == pair.id, ExchangeEntry.state == "asked"
+        )
     )
     values = [content[name] for content in map(json.loads, asked) if name in content]
     if told.why is Unread.ONE_WAY:  # which of two values they hold is not known

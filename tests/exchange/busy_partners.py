@@ -30,7 +30,7 @@ from app.core.database.transactions import transaction
 from app.core.settings import PROJECT, process_environment
 from app.demo.partner_system import StandIn, server_of
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.services.connections.connections import connect
 from app.exchange.services.connections.secrets import LOGIN, add_secret
 from app.exchange.services.hints import PULL, read_soon
@@ -201,7 +201,9 @@ def texts(kind: str, counts: Iterable[int] = COUNTS) -> Iterator[tuple[str, bool
 def _taken(portal: Portal, number: int) -> tuple[int, str]:
     with Session(portal.engine) as session:
         count = session.scalar(
-            select(func.count(Entry.id)).where(Entry.origin == "theirs", Entry.kind == "comment")
+            select(func.count(ExchangeEntry.id)).where(
+                ExchangeEntry.origin == "theirs", ExchangeEntry.kind == "comment"
+            )
         )
         pair = session.scalars(select(TicketPair).where(TicketPair.ticket_number == number)).one()
         return count or 0, pair.reason if pair.state == "stopped" else ""

@@ -46,10 +46,10 @@ from app.core.services.changes import TICKET
 from app.core.settings import PROJECT, Settings, process_environment
 from app.demo.partner_system import StandIn, server_of
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.pairs import PairState
-from app.exchange.rules.profiles import Choice, Profile, Row
+from app.exchange.rules.profiles import Choice, Profile, ValueRow
 from app.exchange.services import decisions
 from app.exchange.services.connections.connections import connect, wake
 from app.exchange.services.connections.secrets import LOGIN, add_secret
@@ -73,8 +73,8 @@ STATES = (
 BETWEEN_PORTALS = Profile(
     tickets=Choice.NEW,
     maps={
-        "state": tuple(Row(one, one) for one in STATES),
-        "priority": tuple(Row(one.ours, one.ours) for one in PRIORITIES),
+        "state": tuple(ValueRow(one, one) for one in STATES),
+        "priority": tuple(ValueRow(one.ours, one.ours) for one in PRIORITIES),
     },
 )
 WITH_ZAMMAD = ZammadThere.profile
@@ -477,7 +477,9 @@ class Chaos:
         by = Writer(SYSTEM, Door.COMMAND, datetime.now(UTC))
         with portal.session() as session:
             waiting = session.scalar(
-                select(func.count()).select_from(Entry).where(Entry.state == EntryState.WAITING)
+                select(func.count())
+                .select_from(ExchangeEntry)
+                .where(ExchangeEntry.state == EntryState.WAITING)
             )
             newest = session.scalar(select(func.max(Change.id))) or 0
             with transaction(session):
@@ -638,7 +640,7 @@ class Chaos:
         held, unpaired = self._sides()
         for portal in (self.a, self.b):
             with portal.session() as session:
-                entries += session.scalar(select(func.count()).select_from(Entry)) or 0
+                entries += session.scalar(select(func.count()).select_from(ExchangeEntry)) or 0
         for said in self.said:
             counts = {side: held[side].get(said.ticket, Counter())[said.text] for side in held}
             if said.acknowledged and min(counts.values()) < 1:

@@ -23,7 +23,7 @@ from app.exchange.adapters.zammad.client import Zammad
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
 from app.exchange.rules.partner import PartnerSystem
-from app.exchange.rules.profiles import Choice, Profile, Row
+from app.exchange.rules.profiles import Choice, Profile, ValueRow
 from app.exchange.rules.reading import TheirTicket
 from app.exchange.services.connections.connections import connect
 from app.exchange.services.planning import profile_in_use
@@ -43,10 +43,10 @@ PROFILE = Profile(
     group="Network",
     maps={
         "state": (
-            Row("assigned", "assigned"),
-            Row("in progress", "in progress"),
-            Row("solved", "solved"),
-            Row("new", "assigned", "out"),
+            ValueRow("assigned", "assigned"),
+            ValueRow("in progress", "in progress"),
+            ValueRow("solved", "solved"),
+            ValueRow("new", "assigned", "out"),
         )
     },
 )

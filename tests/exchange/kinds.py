@@ -18,7 +18,7 @@ from app.exchange.adapters.rt.client import RequestTracker
 from app.exchange.adapters.servicenow.client import ServiceNow
 from app.exchange.adapters.zammad.client import Zammad
 from app.exchange.rules.partner import PartnerSystem
-from app.exchange.rules.profiles import Profile, Row
+from app.exchange.rules.profiles import Profile, ValueRow
 from app.tickets.rules.marks import mark_of
 from tests.exchange.adapters import servicenow_stand_in as servicenow
 from tests.exchange.exchange_world import BEGIN, PROFILE, TOKEN
@@ -26,15 +26,19 @@ from tests.exchange.rt.stand_in import TOKENS, RequestTrackerStandIn
 from tests.exchange.said import said_in
 
 PRIORITIES = (
-    *(Row("less urgent", "less urgent"), Row("normal", "less urgent", "out")),
-    *(Row("urgent", "urgent"), Row("very urgent", "urgent", "out")),
-    Row("top priority", "top priority"),
+    *(ValueRow("less urgent", "less urgent"), ValueRow("normal", "less urgent", "out")),
+    *(ValueRow("urgent", "urgent"), ValueRow("very urgent", "urgent", "out")),
+    ValueRow("top priority", "top priority"),
 )
 STATES = (
-    *(Row("new", "new"), Row("assigned", "open", "out"), Row("in progress", "open")),
-    *(Row("reopened", "open", "out"), Row("waiting for reply", "stalled")),
-    *(Row("on hold", "stalled", "out"), Row("solved", "closed"), Row("unsolved", "rejected")),
-    *(Row("verified", "closed", "out"), Row("closed", "closed", "out")),
+    *(ValueRow("new", "new"), ValueRow("assigned", "open", "out"), ValueRow("in progress", "open")),
+    *(ValueRow("reopened", "open", "out"), ValueRow("waiting for reply", "stalled")),
+    *(
+        ValueRow("on hold", "stalled", "out"),
+        ValueRow("solved", "closed"),
+        ValueRow("unsolved", "rejected"),
+    ),
+    *(ValueRow("verified", "closed", "out"), ValueRow("closed", "closed", "out")),
 )
 """Words of a Zammad that has fewer than we."""
 

@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.language import _
 from app.exchange.models.connections import Connection, ExchangeCall
-from app.exchange.models.pairs import Entry, TicketPair, UnpairedTicket
+from app.exchange.models.pairs import ExchangeEntry, TicketPair, UnpairedTicket
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.partner import Check
-from app.exchange.rules.profiles import Choice, Profile, Row
+from app.exchange.rules.profiles import Choice, Profile, ValueRow
 from app.exchange.services.comparisons import begin_comparison, end_comparison, note_compared
 from app.exchange.services.connections.connection_tests import (
     ask_test,
@@ -62,7 +62,7 @@ class SeededPair:
         pair.their_url = f"https://helpdesk.example.org/#ticket/zoom/{their_id}"
         pair.reason = ""
         for key, entry in enumerate(
-            self.session.scalars(select(Entry).where(Entry.pair_id == pair.id))
+            self.session.scalars(select(ExchangeEntry).where(ExchangeEntry.pair_id == pair.id))
         ):
             entry.state, entry.done_at, entry.their_key = EntryState.SENT, NOON, f"a{key}"
         return self
@@ -83,7 +83,7 @@ class SeededPair:
         state: EntryState,
         at: datetime = NOON,
         **more: Any,
-    ) -> Entry:
+    ) -> ExchangeEntry:
         """One more entry."""
         return add_entry(
             self.session,
@@ -97,7 +97,7 @@ class SeededPair:
             **more,
         )
 
-    def waiting(self, text: str = "Fibre is cut") -> Entry:
+    def waiting(self, text: str = "Fibre is cut") -> ExchangeEntry:
         """A comment that their system refused."""
         self.known()
         self.pair.state, self.pair.reason = (
@@ -107,7 +107,7 @@ class SeededPair:
         content = {"text": text}
         return self.entry(Origin.OURS, EntryKind.COMMENT, content, EntryState.WAITING)
 
-    def asked(self, name: str = "priority", theirs: str = "top priority") -> Entry:
+    def asked(self, name: str = "priority", theirs: str = "top priority") -> ExchangeEntry:
         """A value that both sides changed."""
         self.known()
         content = {name: theirs}
@@ -154,7 +154,7 @@ def seed_exchange(session: Session, tickets: tuple[int, int, int]) -> None:
     connection = first.pair.connection
     first.waiting()
     first.asked()
-    rows = (Row("urgent", "2 normal"), Row("top priority", "3 high", "out"))
+    rows = (ValueRow("urgent", "2 normal"), ValueRow("top priority", "3 high", "out"))
     changed = Profile(
         tickets=Choice.NEW,
         networks=("LHCOPN",),
@@ -213,7 +213,7 @@ PANELS = ("in-step", "queued", "different", "asked", "not-compared")
 def seed_panels(session: Session, tickets: Sequence[int]) -> None:
     """A ticket for each of ``PANELS``, exchanged over one more connection."""
     ours = session.scalars(select(Ticket.priority).where(Ticket.number == tickets[2])).one()
-    words = tuple(Row(one, f"{place} {one}") for place, one in enumerate(PRIORITIES, start=1))
+    words = tuple(ValueRow(one, f"{place} {one}") for place, one in enumerate(PRIORITIES, start=1))
     profile = Profile(maps={"priority": words})
     connection = seed_connection(session, "NREN-C", profile=profile)
     now, theirs = datetime.now(UTC), {row.ours: row.theirs for row in words}

@@ -16,7 +16,7 @@ from app.core.rules.access import Writer
 from app.core.services.changes import TICKET, take_number
 from app.exchange.adapters.newest import OVERLAP
 from app.exchange.models.connections import Connection, ExchangeCall
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.partner import PartnerSystem
 from app.exchange.rules.profiles import Choice, Profile
 from app.exchange.services.connections.connections import connect, set_profile
@@ -271,11 +271,13 @@ class Side:
         """A session with one transaction."""
         return Context(self.engine, test_settings(str(self.engine.url))).transaction()
 
-    def _rows(self, number: int, origin: str) -> list[Entry]:
+    def _rows(self, number: int, origin: str) -> list[ExchangeEntry]:
         pair = self.pair(number)
         with Session(self.engine, expire_on_commit=False) as session:
-            found = select(Entry).where(Entry.pair_id == pair.id, Entry.origin == origin)
-            return list(session.scalars(found.order_by(Entry.sequence)))
+            found = select(ExchangeEntry).where(
+                ExchangeEntry.pair_id == pair.id, ExchangeEntry.origin == origin
+            )
+            return list(session.scalars(found.order_by(ExchangeEntry.sequence)))
 
     def _entries(self, number: int, origin: str) -> list[tuple[str, str, str]]:
         told = []

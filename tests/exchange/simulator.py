@@ -33,7 +33,7 @@ from app.exchange.rules.fields import Owner, ValueMap
 from app.exchange.rules.pairs import (
     Pair,
     PairState,
-    Step,
+    PairStep,
     Traits,
     begin,
     done,
@@ -398,17 +398,17 @@ class Portal(System):
                 return
             now = self.world.now
             what = next_step(link.pair, waiting=bool(waiting), traits=TRAITS, now=now)
-            if what.step is Step.LOOK_UP:
+            if what.step is PairStep.LOOK_UP:
                 going = yield from self._look_up(number, link, waiting)
-            elif what.step is Step.READ and self.world.fate() != "good":
+            elif what.step is PairStep.READ and self.world.fate() != "good":
                 yield
                 going = self._look_failed(link)
-            elif what.step is Step.READ:
+            elif what.step is PairStep.READ:
                 yield from self.take_in(number)
                 if waiting in link.confirmed or link.pair.begun is not None:
                     link.pair = done(link.pair)
                 going = True
-            elif what.step is Step.SEND:
+            elif what.step is PairStep.SEND:
                 going = yield from self._send(number, link, waiting)
             else:
                 if what.until is not None:

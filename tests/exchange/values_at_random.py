@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from app.core.rules.errors import PortalError
 from app.demo.partner_system import Misbehaviour
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.partner import CallFailed
@@ -216,7 +216,9 @@ class Play:
     def _choose(self) -> None:
         ours = self.dice.random() < 0.5
         with self.world.writing() as session:
-            asked = session.scalars(select(Entry).where(Entry.state == "asked")).first()
+            asked = session.scalars(
+                select(ExchangeEntry).where(ExchangeEntry.state == "asked")
+            ).first()
             if asked is not None:
                 with suppress(PortalError), session.begin_nested():
                     decisions.choose(session, self.world.operator(), asked.id, ours=ours)
@@ -262,7 +264,9 @@ class Play:
             if pair is None:
                 yield "no pair"
                 return
-            waiting = session.scalars(select(Entry).where(Entry.state == "waiting")).all()
+            waiting = session.scalars(
+                select(ExchangeEntry).where(ExchangeEntry.state == "waiting")
+            ).all()
             if waiting:
                 yield f"{len(waiting)} entries wait, {pair.state}: {pair.reason}"
             for value in self.values():
@@ -284,9 +288,9 @@ class Play:
         if self.profile.owner_of(value.name) is Owner.US or self.profile.guards:
             return True  # they set theirs once more over ours, or do not set ours
         entries = session.scalars(
-            select(Entry)
-            .where(Entry.origin == "theirs", Entry.kind == "fields")
-            .order_by(Entry.sequence.desc())
+            select(ExchangeEntry)
+            .where(ExchangeEntry.origin == "theirs", ExchangeEntry.kind == "fields")
+            .order_by(ExchangeEntry.sequence.desc())
         )
         newest = next((one for one in entries if value.name in json.loads(one.content)), None)
         return newest is not None and newest.state == "recorded"  # our rules do not allow it

@@ -24,7 +24,7 @@ from app.jobs.services.queue import enqueue
 from app.jobs.services.workers import greet_worker
 from app.mail.models.mails import Mail
 from app.mail.services.mails import FAILED, WAITING
-from app.metrics.pages import READING, Reading
+from app.metrics.pages import LATEST_GAUGES, LatestGauges
 from tests.cast import enter
 from tests.harness.asgi import HOST, doors
 from tests.mails import opened
@@ -38,7 +38,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 def watched(app_with: Callable[..., Flask]) -> Flask:
     """A portal whose metrics may be read, and which has read nothing yet."""
     app = app_with(metrics=SETTINGS)
-    app.extensions[READING] = Reading()
+    app.extensions[LATEST_GAUGES] = LatestGauges()
     return app
 
 

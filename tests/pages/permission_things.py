@@ -58,7 +58,7 @@ from app.duties.rules.duties import R2009
 from app.duties.services.rules import compose_rule, put_in_force
 from app.events.models.imports import EventImport, EventsOfImport
 from app.events.rules.events import EventMessage
-from app.events.rules.file_reading import Reading
+from app.events.rules.file_reading import EventFileOptions
 from app.events.services.events import report_events
 from app.events.services.import_runs import keep_import, new_import
 from app.events.services.sources import set_source
@@ -400,7 +400,7 @@ class Things(dict[str, str]):
     def make_event_import(self) -> int:
         """That file, gone through."""
         by, content = writer(self.world.cast.operator), self["event_file"].encode()
-        row = new_import(by, "events.csv", content, Reading())
+        row = new_import(by, "events.csv", content, EventFileOptions())
         keep_import(self.world.session, row, None)
         row.state, row.new = "read", 1
         return row.id

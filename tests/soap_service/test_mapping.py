@@ -9,7 +9,7 @@ import pytest
 
 from app.core.rules import errors
 from app.core.settings import PROJECT
-from app.tickets.services.diaries import Entry
+from app.tickets.services.diaries import DiaryEntry
 from soap_service import compat, faults, mapping
 from soap_service.answer_xml import sendable
 from tests.soap_service.wire import Wire, modify
@@ -18,8 +18,8 @@ AT = datetime(2016, 9, 15, 10, tzinfo=UTC)
 CUT = mapping.pointer("https://portal.example").format(number=7)
 
 
-def entry(text: str) -> Entry:
-    return Entry(AT, "noc-demo", text, internal=False)
+def entry(text: str) -> DiaryEntry:
+    return DiaryEntry(AT, "noc-demo", text, internal=False)
 
 
 def test_a_diary_is_its_entries_oldest_first() -> None:

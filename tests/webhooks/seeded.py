@@ -12,13 +12,13 @@ from app.core.rules.access import Writer
 from app.tickets.models.tickets import Ticket
 from app.webhooks.models.webhooks import Webhook, WebhookDelivery
 from app.webhooks.rules.delivering import State
-from app.webhooks.rules.messages import Kind
+from app.webhooks.rules.messages import MessageKind
 from app.webhooks.services.secrets import make_secret
 from app.webhooks.services.webhooks import Outside, Subscription, create_webhook
 from tests.harness.server import TEST_SECRET
 
 OUTSIDE = Outside(frozenset({"127.0.0.1"}), TEST_SECRET.encode())
-EVERY = tuple(str(kind) for kind in Kind)
+EVERY = tuple(str(kind) for kind in MessageKind)
 
 
 def seed_webhook(
@@ -62,10 +62,10 @@ def seed_messages(session: Session, number: int, now: datetime) -> list[int]:
         )
         for count, (kind, state, attempts, status, failure) in enumerate(
             (
-                (Kind.CREATED, State.DELIVERED, 1, 204, ""),
-                (Kind.COMMENTED, State.GIVEN_UP, 170, 404, "too old"),
-                (Kind.CHANGED, State.DROPPED, 0, None, "no right"),
-                (Kind.STATE, State.WAITING, 4, 503, "status"),
+                (MessageKind.CREATED, State.DELIVERED, 1, 204, ""),
+                (MessageKind.COMMENTED, State.GIVEN_UP, 170, 404, "too old"),
+                (MessageKind.CHANGED, State.DROPPED, 0, None, "no right"),
+                (MessageKind.STATE, State.WAITING, 4, 503, "status"),
             )
         )
     ]

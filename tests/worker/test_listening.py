@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import transaction
 from app.duties.models.duties import Duty
 from app.exchange.models.connections import ConnectionProfile
-from app.exchange.models.pairs import Entry
+from app.exchange.models.pairs import ExchangeEntry
 from app.jobs.rules.followers import EXCHANGE
 from app.jobs.services.followers import failing_followers
 from app.jobs.tasks.context import Context
@@ -81,4 +81,6 @@ def test_a_profile_that_cannot_be_read_stops_the_exchange_alone_and_loses_nothin
         session.execute(update(ConnectionProfile).values(content=good))
     listening.step()
     assert failing_followers(session) == []
-    assert [one.kind for one in session.scalars(select(Entry))] == ["ticket"], "nothing is lost"
+    assert [one.kind for one in session.scalars(select(ExchangeEntry))] == ["ticket"], (
+        "nothing is lost"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_wtf import FlaskForm
 from wtforms import HiddenField
 
-from app.accounts.services.sign_on_map import Row
+from app.accounts.services.sign_on_map import TypedMapRow
 from app.core.rules.access import Role
 from app.core.rules.language import _
 from app.core.web.rows_field import Column, RowsField
@@ -30,6 +30,6 @@ class MapForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     )
     base = HiddenField()
 
-    def typed(self) -> list[Row]:
+    def typed(self) -> list[TypedMapRow]:
         """The rows in which something was typed."""
-        return [Row(row["pattern"], row["role"], row["site"]) for row in self.rows.rows()]
+        return [TypedMapRow(row["pattern"], row["role"], row["site"]) for row in self.rows.rows()]

@@ -30,7 +30,7 @@ _MAP_ID = 2
 """What the change log calls the map; 1 is the demand of a second factor."""
 
 
-class Row(NamedTuple):
+class TypedMapRow(NamedTuple):
     """A row as it was typed; ``site`` takes any of a site's names."""
 
     pattern: str
@@ -54,14 +54,14 @@ def versions_of_map(session: Session, limit: int) -> Sequence[SignOnMap]:
     return session.scalars(select(SignOnMap).order_by(SignOnMap.version.desc()).limit(limit)).all()
 
 
-def checked_rows(session: Session, rows: Sequence[Row]) -> tuple[MapRow, ...]:
+def checked_rows(session: Session, rows: Sequence[TypedMapRow]) -> tuple[MapRow, ...]:
     """The rows, with the keys of their sites; raises ``Invalid`` that names the row."""
     if len(rows) > MAX_ROWS:
         raise Invalid("rows", _("At most %(number)s rows are allowed", number=MAX_ROWS))
     return tuple(_checked(session, number, row) for number, row in enumerate(rows, 1))
 
 
-def save_map(session: Session, by: Writer, rows: Sequence[Row], base: int) -> int:
+def save_map(session: Session, by: Writer, rows: Sequence[TypedMapRow], base: int) -> int:
     """Make a new version; its number, or that of the present one if nothing differs.
 
     ``base`` is the version that was edited: raises ``Invalid`` where another one is in use by now.
@@ -102,7 +102,7 @@ def known_sites(session: Session, keys: Iterable[str]) -> list[str]:
     return [key for key in keys if find_site(session, key) is not None]
 
 
-def _checked(session: Session, number: int, row: Row) -> MapRow:
+def _checked(session: Session, number: int, row: TypedMapRow) -> MapRow:
     label = _("Row %(number)s", number=number)
     checked_text("rows", row.pattern, MAX_PATTERN, label=label)
     if not row.pattern.isprintable():

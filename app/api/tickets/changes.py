@@ -14,7 +14,7 @@ from app.core.rules.scopes import Scope
 from app.core.services.changes import TICKET, changes_of, newest_change_id
 from app.tickets.services.change_feed import FeedPage, read_feed
 from app.tickets.services.lifecycle import find_ticket
-from app.tickets.services.timeline import Step, steps_of
+from app.tickets.services.timeline import TimelineStep, steps_of
 
 _SCOPES: Final = (Scope.READ, Scope.TICKETS)
 
@@ -54,7 +54,7 @@ def list_changes(call: Call) -> Mapping[str, Any]:
     }
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _step(step: TimelineStep) -> dict[str, Any]:
     fields = [{"field": item.field, "old": item.old, "new": item.new} for item in step.fields]
     fields += [
         {"field": name, "old": None, "new": text}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from app.core.documents.font_metrics import width_of
-from app.core.rules.documents.slides import Cell, Row, Slide, Table, Tone
+from app.core.rules.documents.slides import Cell, Slide, SlideRow, Table, Tone
 
 WIDTH: Final = 960.0
 HEIGHT: Final = 540.0
@@ -133,7 +133,7 @@ def _pages(slide: Slide) -> list[Placed]:
     return found
 
 
-def _parts(rows: Sequence[Row], height: float) -> Sequence[Sequence[Row]]:
+def _parts(rows: Sequence[SlideRow], height: float) -> Sequence[Sequence[SlideRow]]:
     """The rows of each slide. A table is as high as its box, with its head: what is a little too
     long for usual rows has lower ones."""
     if len(rows) + 1 <= height // _LOWEST_ROW:

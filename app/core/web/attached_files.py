@@ -39,7 +39,7 @@ _POLICY: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
 
 @dataclass(frozen=True)
-class Row:
+class FileRow:
     """One file as a list shows it: that of a ticket, or of a report."""
 
     key: str
@@ -82,9 +82,9 @@ class File(Protocol):
 
 def row_of(
     file: File, key: str, address: str, preview: str, removal: str, *, removable: bool
-) -> Row:
+) -> FileRow:
     """A file as it is listed, with its addresses."""
-    return Row(
+    return FileRow(
         key=key,
         name=file.name,
         author=file.author,
@@ -107,7 +107,7 @@ class Problem:
     words: str
 
 
-def listed_files(rows: Sequence[Row], problems: Sequence[Problem]) -> Mapping[str, Any]:
+def listed_files(rows: Sequence[FileRow], problems: Sequence[Problem]) -> Mapping[str, Any]:
     """What a list of files and the form below it show."""
     return {
         "attachments": rows,

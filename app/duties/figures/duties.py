@@ -17,7 +17,7 @@ import pandas as pd
 
 from app.core.figures.frames import EPOCH, quarters_of
 from app.duties.figures.outages import NEVER, Losses, Spans, Times
-from app.duties.rules.duties import Clause, Kind, Lhc, Role, Rule, Scope
+from app.duties.rules.duties import Clause, ClauseKind, Lhc, Role, Rule, Scope
 
 Flags = npt.NDArray[np.bool_]
 MINUTE: Final = 60_000_000
@@ -77,9 +77,9 @@ def judge(
     unsure = np.zeros(count, np.bool_)
     for position, clause in enumerate(rule.clauses):
         fits = _fits(clause, events) & (clause_of < 0)
-        if clause.kind == Kind.LOSS:
+        if clause.kind == ClauseKind.LOSS:
             found = _answering(clause, events, losses, running)
-        elif clause.kind == Kind.FLAPS:
+        elif clause.kind == ClauseKind.FLAPS:
             found = _storming(clause, events, beginnings, running)
         else:
             found = _lasting(clause, events, running)
@@ -105,7 +105,7 @@ def _fits(clause: Clause, events: Events) -> Flags:
     fits = events.in_use.copy()
     if not clause.maintenance:
         fits &= ~events.is_maintenance
-    if clause.kind == Kind.LOSS:
+    if clause.kind == ClauseKind.LOSS:
         return fits
     if clause.role != Role.ANY:
         fits &= events.is_backup == (clause.role == Role.BACKUP)
@@ -117,8 +117,8 @@ def _fits(clause: Clause, events: Events) -> Flags:
         fits &= events.at_t1
     elif clause.scope == Scope.T0_T1:
         fits &= events.at_t0 | events.at_t1
-    if clause.kind in (Kind.DOWN, Kind.DEGRADED):
-        fits &= events.is_down == (clause.kind == Kind.DOWN)
+    if clause.kind in (ClauseKind.DOWN, ClauseKind.DEGRADED):
+        fits &= events.is_down == (clause.kind == ClauseKind.DOWN)
     return fits
 
 

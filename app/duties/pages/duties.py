@@ -18,7 +18,7 @@ from flask import (
 
 from app.core.figures.tables import FigureTable
 from app.core.rules.access import refusal_to_create
-from app.core.rules.documents.slides import Column, Row, Slide, Table
+from app.core.rules.documents.slides import Column, Slide, SlideRow, Table
 from app.core.rules.documents.spreadsheets import csv_lines
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _, joined
@@ -27,7 +27,7 @@ from app.core.web.figure_files import as_file
 from app.core.web.person import acting
 from app.core.web.times import iso, length, now
 from app.duties.pages.query import STATE_WORDS, DutyQuery
-from app.duties.rules.duties import DutyStatus, Kind
+from app.duties.rules.duties import ClauseKind, DutyStatus
 from app.duties.services.duties import ALL, OPEN, DutyRow, count_duties, judged_rules, list_duties
 from app.matching.web.freshness import FILE, fresh_figures
 from app.registry.services.registry import all_sites
@@ -115,7 +115,7 @@ def _slide(query: DutyQuery) -> Slide:
         *(Column(_("Responsible"), 1.3), Column(_("Due by"), 1.4), Column(_("Ticket"), 1.1)),
     ]
     rows = [
-        Row(
+        SlideRow(
             [
                 f"{row.start:%Y-%m-%d}",
                 row.link,
@@ -166,7 +166,7 @@ def _cells(row: DutyRow) -> Iterator[str]:
 
 def measured(row: DutyRow) -> str:
     """The value measured by the clause, in words."""
-    if row.kind == Kind.FLAPS:
+    if row.kind == ClauseKind.FLAPS:
         return _("%(amount)s flaps", amount=row.amount)
     if row.end is None:
         return _("ongoing")

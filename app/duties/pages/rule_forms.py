@@ -11,7 +11,7 @@ from app.core.rules.human_times import Tense
 from app.core.rules.language import _
 from app.core.web.forms import UtcTimeField, lines, one_line, required
 from app.core.web.rows_field import Column, RowsField
-from app.duties.rules.duties import LABELS, USUAL_HOURS, Kind, Lhc, Role, Scope
+from app.duties.rules.duties import LABELS, USUAL_HOURS, ClauseKind, Lhc, Role, Scope
 
 ANY_LENGTH, MORE_THAN, AT_LEAST = "any length", "more than", "at least"
 COUNTS, EXCLUDED = "counts", "excluded"
@@ -29,7 +29,7 @@ def _clauses() -> ClausesField:
     return ClausesField(
         _("Clauses"),
         (
-            Column("kind", LABELS["kind"], tuple(Kind)),
+            Column("kind", LABELS["kind"], tuple(ClauseKind)),
             Column("length", LABELS["strictly"], (ANY_LENGTH, MORE_THAN, AT_LEAST)),
             Column("minutes", LABELS["minutes"], placeholder="60"),
             Column("flaps", _("More flaps than"), placeholder="5"),

@@ -30,7 +30,7 @@ from app.duties.pages.rule_forms import (
     ReviseForm,
     RuleForm,
 )
-from app.duties.rules.duties import LABELS, R2009, Kind, Rule, checked_rule
+from app.duties.rules.duties import LABELS, R2009, ClauseKind, Rule, checked_rule
 from app.duties.services import rules as verbs
 from app.duties.services.duties import WHOLE, what_if, would_ask
 from app.duties.services.rules import all_rules, content_of, label_of, rule_of_id
@@ -291,19 +291,19 @@ def _rule_of(form: RuleForm | ReviseForm) -> Rule | None:
 
 def _as_row(clause: Any) -> dict[str, str]:
     length = MORE_THAN if clause.strictly else AT_LEAST
-    if clause.kind != Kind.FLAPS and not clause.minutes and not clause.strictly:
+    if clause.kind != ClauseKind.FLAPS and not clause.minutes and not clause.strictly:
         length = ANY_LENGTH
     return {
         **{name: str(value) for name, value in asdict(clause).items() if name in LABELS},
         "length": length,
         "minutes": "" if length == ANY_LENGTH else str(clause.minutes),
-        "flaps": str(clause.flaps) if clause.kind == Kind.FLAPS else "",
+        "flaps": str(clause.flaps) if clause.kind == ClauseKind.FLAPS else "",
         "maintenance": COUNTS if clause.maintenance else EXCLUDED,
     }
 
 
 def _as_stated(row: dict[str, str]) -> dict[str, Any]:
-    any_length = row["length"] == ANY_LENGTH and row["kind"] != Kind.FLAPS
+    any_length = row["length"] == ANY_LENGTH and row["kind"] != ClauseKind.FLAPS
     return {
         **{name: row[name] for name in ("kind", "scope", "role", "lhc", "flaps")},
         "minutes": "0" if any_length else row["minutes"],

@@ -123,7 +123,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class WhatIfRow:
     """A site, or the whole network: a cell per rule for each quarter, and for all of them."""
 
     site: str
@@ -214,7 +214,7 @@ def _sums(query: ComparisonQuery) -> WhatIf:
     return what_if(db.session(), versions, query.first, query.last)
 
 
-def _rows(query: ComparisonQuery, found: WhatIf) -> list[Row]:
+def _rows(query: ComparisonQuery, found: WhatIf) -> list[WhatIfRow]:
     seen = first_seen(db.session(), Network.LHCOPN)
     return [
         _row(query, found, site, seen)
@@ -224,7 +224,7 @@ def _rows(query: ComparisonQuery, found: WhatIf) -> list[Row]:
 
 def _row(
     query: ComparisonQuery, found: WhatIf, site: Site | None, seen: Mapping[int, datetime]
-) -> Row:
+) -> WhatIfRow:
     key = WHOLE if site is None else site.id
     first = min(seen.values(), default=None) if site is None else seen.get(site.id)
     has_data = [not has_no_data(one, first, now()) for one in query.quarters]
@@ -245,7 +245,7 @@ def _row(
         )
         for rule in query.rules
     ]
-    return Row(
+    return WhatIfRow(
         TOTAL if site is None else site.key, site.tier if site is not None else None, whole, cells
     )
 

@@ -20,7 +20,7 @@ from app.core.rules.errors import Invalid, InvalidMany
 from app.core.rules.language import _, joined, said_word
 
 
-class Kind(StrEnum):
+class ClauseKind(StrEnum):
     """What has to happen."""
 
     ANY = "down or degraded"
@@ -80,7 +80,7 @@ USUAL_HOURS: Final = 24
 class Clause:
     """One condition under which a rule requires a ticket. All of its parts must be true."""
 
-    kind: str = Kind.ANY
+    kind: str = ClauseKind.ANY
     scope: str = Scope.NETWORK
     minutes: int = 0
     """The shortest length; for flaps, the span in which they are counted."""
@@ -95,7 +95,7 @@ class Clause:
 
     def words(self) -> str:
         """The clause as people read it."""
-        if self.kind == Kind.FLAPS:
+        if self.kind == ClauseKind.FLAPS:
             what = _(
                 "more than %(flaps)s flaps in any %(minutes)s minutes",
                 flaps=self.flaps,
@@ -143,8 +143,8 @@ def rule_of_text(text: str) -> Rule:
 
 R2009: Final = Rule(
     (
-        Clause(Kind.ANY, minutes=60, strictly=True),
-        Clause(Kind.FLAPS, minutes=60, flaps=5),
+        Clause(ClauseKind.ANY, minutes=60, strictly=True),
+        Clause(ClauseKind.FLAPS, minutes=60, flaps=5),
     )
 )
 """In force from 2009-02-01 (decisions, section 9)."""
@@ -160,7 +160,7 @@ def duty_status(due_at: datetime, there_at: datetime | None, now: datetime) -> D
 # ---------- rules composed by people
 
 _KINDS: Final[Mapping[str, type[StrEnum]]] = {
-    "kind": Kind,
+    "kind": ClauseKind,
     "scope": Scope,
     "role": Role,
     "lhc": Lhc,
@@ -203,7 +203,7 @@ def _checked_clause(problems: dict[str, str], number: int, stated: Mapping[str, 
                 listed=", ".join(choices),
             )
         values[name] = value
-    is_flaps = values["kind"] == Kind.FLAPS
+    is_flaps = values["kind"] == ClauseKind.FLAPS
     values["minutes"] = _number(
         problems,
         f"minutes-{number}",
@@ -219,9 +219,9 @@ def _checked_clause(problems: dict[str, str], number: int, stated: Mapping[str, 
             problems, f"flaps-{number}", LABELS["flaps"], stated.get("flaps"), 1, MAX_FLAPS
         )
     values["maintenance"] = bool(stated.get("maintenance", True))
-    if values["kind"] == Kind.LOSS and values["role"] != Role.ANY:
+    if values["kind"] == ClauseKind.LOSS and values["role"] != Role.ANY:
         problems[f"role-{number}"] = _("A loss of service concerns all links of a T1: choose “any”")
-    if values["kind"] == Kind.LOSS and values["scope"] == Scope.T0:
+    if values["kind"] == ClauseKind.LOSS and values["scope"] == Scope.T0:
         problems[f"scope-{number}"] = _("A loss of service is always at a T1: choose “T0 or T1”")
     return Clause(**values)
 

@@ -33,7 +33,7 @@ from app.duties.figures.duties import (
 )
 from app.duties.figures.outages import NEVER, Losses, Spans, Times
 from app.duties.models.duties import Duty, DutyRipening, DutySum
-from app.duties.rules.duties import Kind, Lhc, Rule
+from app.duties.rules.duties import ClauseKind, Lhc, Rule
 from app.duties.services.registry import Registry, registry_facts
 from app.duties.services.rules import InForce, content_of, forces_of, judged_versions
 from app.duties.services.service_losses import stored_losses
@@ -334,7 +334,7 @@ def _ripening(
     lengths = {
         clause.minutes * 60_000_000 + int(clause.strictly)
         for clause in clauses
-        if clause.kind != Kind.FLAPS
+        if clause.kind != ClauseKind.FLAPS
     }
     later = [start + one for start in begins for one in lengths] + [one + 1 for one in ends]
     # a T1 may be cut off, or no longer be, because of another link

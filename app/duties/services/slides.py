@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from app.core.rules.documents.slides import Cell, Chart, Column, Row, Series, Slide, Table
+from app.core.rules.documents.slides import Cell, Chart, Column, Series, Slide, SlideRow, Table
 from app.duties.services.duties import DutyCounts, JudgedRule
 
 RULES_AT_ONCE: Final = 2
@@ -47,8 +47,8 @@ def comparison_slide(
         Table(
             [Column("Site", 1.6), *(Column(rule.label, 1, is_number=True) for rule in rules)],
             [
-                *(Row([name, *_existing_of_required(mine)]) for name, mine in sites),
-                Row([_TOTAL, *_existing_of_required(whole)], is_total=True),
+                *(SlideRow([name, *_existing_of_required(mine)]) for name, mine in sites),
+                SlideRow([_TOTAL, *_existing_of_required(whole)], is_total=True),
             ],
         ),
         [*words, *said],

@@ -34,7 +34,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Entry:
+class HistoryEntry:
     """A change. ``version`` is its anchor."""
 
     version: int
@@ -47,7 +47,7 @@ class Entry:
     lines: Sequence[Line]
 
 
-def history_entries(changes: Iterable[Change]) -> Sequence[Entry]:
+def history_entries(changes: Iterable[Change]) -> Sequence[HistoryEntry]:
     """The entries of these changes, in order."""
     return [_entry(change) for change in changes]
 
@@ -59,7 +59,7 @@ def _shown(field: str, text: str | None) -> str | None:
     return text.replace("T", " ").replace("Z", " UTC")
 
 
-def _entry(change: Change) -> Entry:
+def _entry(change: Change) -> HistoryEntry:
     found = {item.field: item for item in change.fields}
     lines = [
         Line(LABELS[item.field], _shown(item.field, item.old), _shown(item.field, item.new))
@@ -82,7 +82,7 @@ def _entry(change: Change) -> Entry:
     else:
         what, icon = _("corrected it"), "pencil"
     reason = found["reason"].new or "" if "reason" in found else ""
-    return Entry(
+    return HistoryEntry(
         change.version,
         change.at,
         change.author,

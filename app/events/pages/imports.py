@@ -25,7 +25,7 @@ from app.core.web.requests.limits import FILES_LIMIT
 from app.events.models.imports import EventImport
 from app.events.pages.forms import FileForm, ImportForm, ReasonForm
 from app.events.rules.events import COLUMNS
-from app.events.rules.file_reading import Reading, read_events, unpacked
+from app.events.rules.file_reading import EventFileOptions, read_events, unpacked
 from app.events.services import file_import as states
 from app.events.services import import_runs as runs
 from app.events.services.file_import import require_event_import
@@ -64,7 +64,7 @@ def upload() -> Response:
         form.form_errors.append(_("Choose a file"))
     if not form.validate() or form.form_errors or file is None:
         return _choose_page(form, 422)
-    how = Reading(form.source.data or "", form.encoding.data or "", form.zone.data or "")
+    how = EventFileOptions(form.source.data or "", form.encoding.data or "", form.zone.data or "")
     session, by = db.session(), writer()
     with errors_in(form):
         content = unpacked(file.stream.read(), runs.MAX_BYTES)

@@ -50,7 +50,7 @@ class ReadEvent:
 
 
 @dataclass(frozen=True)
-class Reading:
+class EventFileOptions:
     """How to read a file, as the person chose."""
 
     source: str = ""
@@ -81,7 +81,7 @@ def unpacked(content: bytes, limit: int) -> bytes:
     return content
 
 
-def check_events(content: bytes, how: Reading) -> None:
+def check_events(content: bytes, how: EventFileOptions) -> None:
     """Raise ``TooManyLines`` if a file has more events than one import allows.
 
     Files that cannot be used are left to ``read_events``, which reports the error.
@@ -96,7 +96,7 @@ def check_events(content: bytes, how: Reading) -> None:
         check_lines(rows_of(io.StringIO(text, newline="")), heads=1)
 
 
-def read_events(content: bytes, how: Reading) -> Iterator[ReadEvent]:
+def read_events(content: bytes, how: EventFileOptions) -> Iterator[ReadEvent]:
     """Read the events of a file, line by line.
 
     Raises ``BadFile`` if the file as a whole cannot be used, at once or further on.
@@ -112,7 +112,7 @@ def _is_json(text: str) -> bool:
 class _Reader:
     """State while a file is read."""
 
-    def __init__(self, how: Reading) -> None:
+    def __init__(self, how: EventFileOptions) -> None:
         self._how = how
         self._zone = ZoneInfo(how.zone) if how.zone else None
         self._seen: dict[tuple[str, str], tuple[int, tuple[object, ...]]] = {}

@@ -15,11 +15,11 @@ from app.events.rules.events import COLUMNS
 
 TIME_COLUMNS: Final = frozenset({"start", "end"})
 
-Row = Sequence[str]
+EventCells = Sequence[str]
 """The cells of one event in the order of ``COLUMNS``, not yet escaped for spreadsheets."""
 
 
-def csv_lines(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> str:
+def csv_lines(rows: Iterable[EventCells], columns: Sequence[str] = COLUMNS) -> str:
     """Rows as lines of a CSV file (RFC 4180), safe in a spreadsheet.
 
     ``columns`` names the cells if there are more of them than an import reads.

@@ -28,7 +28,7 @@ from app.core.rules.language import _, counted
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.events.models.imports import EventImport, EventsOfImport
 from app.events.rules.events import MAX_SOURCE_LENGTH
-from app.events.rules.file_reading import ReadEvent, Reading, check_events, read_events
+from app.events.rules.file_reading import EventFileOptions, ReadEvent, check_events, read_events
 from app.events.services import file_import as lines
 from app.events.services.events import EventResult, Outcome
 from app.events.services.file_import import Totals, is_unresolved, require_event_import
@@ -55,7 +55,7 @@ _TO_COME: Final = (lines.READING, lines.WRITING)
 # ---- the file ----
 
 
-def new_import(by: Writer, name: str, content: bytes, how: Reading) -> EventImport:
+def new_import(by: Writer, name: str, content: bytes, how: EventFileOptions) -> EventImport:
     """A new import of this file, to be read next; not yet added to a session.
 
     Raises ``Forbidden``, and ``Invalid`` if the file is empty or has too many lines, or its
@@ -91,9 +91,9 @@ def content_of(row: EventImport) -> bytes:
     return zlib.decompress(row.content) if row.content is not None else b""
 
 
-def reading_of(row: EventImport) -> Reading:
+def reading_of(row: EventImport) -> EventFileOptions:
     """The settings of an import's file."""
-    return Reading(row.source, row.encoding, row.zone)
+    return EventFileOptions(row.source, row.encoding, row.zone)
 
 
 # ---- for display ----
@@ -188,7 +188,7 @@ class Examined:
             row.ended_at, row.content = now, None
 
 
-def examine_file(session: Session, by: Writer, content: bytes, how: Reading) -> Examined:
+def examine_file(session: Session, by: Writer, content: bytes, how: EventFileOptions) -> Examined:
     """Examine a file: what would happen to its lines; nothing is written.
 
     Unknown names are not errors: the person who looks at the lines decides.

@@ -25,7 +25,7 @@ PAGE: Final = 100
 MOST_PAGES: Final = 1000
 
 
-class Row(NamedTuple):
+class ChangedTicket(NamedTuple):
     """A ticket there, and when it was last changed. ``version`` changes with each change, "" if
     nothing reliable is available."""
 
@@ -34,7 +34,7 @@ class Row(NamedTuple):
     version: str = ""
 
 
-Page: TypeAlias = Callable[[int, datetime | None], Sequence[Row]]
+Page: TypeAlias = Callable[[int, datetime | None], Sequence[ChangedTicket]]
 
 
 def changed_since(cursor: str, now: datetime, page: Page) -> Changed:
@@ -48,7 +48,7 @@ def changed_since(cursor: str, now: datetime, page: Page) -> Changed:
         return Changed((), min(newest[0].at if newest else now, now + AHEAD).isoformat())
     last = datetime.fromisoformat(cursor)
     since = last - OVERLAP
-    found: dict[str, Row] = {}
+    found: dict[str, ChangedTicket] = {}
     for number in range(MOST_PAGES):
         rows, before = page(number, since - SPARE), len(found)
         if any(later.at > former.at for former, later in pairwise(rows)):

@@ -100,7 +100,7 @@ class UnpairedTicket(Base):
     connection: Mapped[Connection] = relationship(lazy="joined")
 
 
-class Entry(Base):
+class ExchangeEntry(Base):
     """A unit that a pair exchanges."""
 
     __tablename__ = "exchange_entries"

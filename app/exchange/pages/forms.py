@@ -24,7 +24,7 @@ from app.core.web.forms import (
 from app.core.web.rows_field import Column, RowsField
 from app.exchange.adapters import kinds
 from app.exchange.rules.fields import Owner
-from app.exchange.rules.profiles import CHOICES, Direction, Profile, Row
+from app.exchange.rules.profiles import CHOICES, Direction, Profile, ValueRow
 from app.exchange.rules.profiles import Choice as Tickets
 from app.registry.rules.networks import Network
 from app.tickets.rules.content import LABELS
@@ -258,7 +258,7 @@ class ProfileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         """The entered profile; fields that the form does not show come from the version before."""
         maps = {
             name: tuple(
-                Row(row["ours"], row["theirs"].strip(), row["way"])
+                ValueRow(row["ours"], row["theirs"].strip(), row["way"])
                 for row in self[name].data
                 if row["ours"] or row["theirs"].strip()
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.core.rules.language import joined, said_word
-from app.exchange.rules.profiles import Profile, Row
+from app.exchange.rules.profiles import Profile, ValueRow
 
 _LISTS: Final = ("networks", "categories", "sites")
 _WAYS: Final = {"both": "=", "out": ">", "in": "<"}
@@ -44,7 +44,9 @@ def differences(before: Profile, after: Profile) -> Sequence[ProfileChange]:
     return found
 
 
-def _of_map(name: str, before: Sequence[Row], after: Sequence[Row]) -> Iterable[ProfileChange]:
+def _of_map(
+    name: str, before: Sequence[ValueRow], after: Sequence[ValueRow]
+) -> Iterable[ProfileChange]:
     for row in before:
         if row not in after:
             yield ProfileChange("map", name, _shown(row), "")
@@ -56,11 +58,11 @@ def _of_map(name: str, before: Sequence[Row], after: Sequence[Row]) -> Iterable[
         yield ProfileChange("map", name, _order(same), _order([r for r in after if r in before]))
 
 
-def _order(rows: Iterable[Row]) -> str:
+def _order(rows: Iterable[ValueRow]) -> str:
     return joined(", ", (said_word(row.ours) for row in rows))
 
 
-def _shown(row: Row) -> str:
+def _shown(row: ValueRow) -> str:
     return joined(f" {_WAYS[row.way]} ", (said_word(row.ours), row.theirs))
 
 

@@ -63,7 +63,7 @@ class Pair:
     reason: str = ""
 
 
-class Step(StrEnum):
+class PairStep(StrEnum):
     """What has to be done now."""
 
     REST = "rest"
@@ -81,7 +81,7 @@ class Step(StrEnum):
 class Next:
     """``until``: when the next step becomes possible by time alone."""
 
-    step: Step
+    step: PairStep
     until: datetime | None = None
     reason: str = ""
 
@@ -92,20 +92,20 @@ def next_step(pair: Pair, *, waiting: bool, traits: Traits, now: datetime) -> Ne
     There is a look-up even before the first create: our record may have been lost.
     """
     if pair.state in (PairState.STOPPED, PairState.ENDED):
-        return Next(Step.REST)
+        return Next(PairStep.REST)
     if pair.due is not None and now < pair.due:
-        return Next(Step.REST, pair.due)
+        return Next(PairStep.REST, pair.due)
     is_creating = pair.state is PairState.CREATING
     if pair.begun is not None:
         if not traits.can_look_up and is_creating:
             reason = "Whether the ticket was created there is unknown; choose it or create it"
-            return Next(Step.ASK, reason=reason)
+            return Next(PairStep.ASK, reason=reason)
         if now < (visible := pair.begun + traits.settles):
-            return Next(Step.REST, visible)
-        return Next(Step.LOOK_UP if is_creating else Step.READ)
+            return Next(PairStep.REST, visible)
+        return Next(PairStep.LOOK_UP if is_creating else PairStep.READ)
     if is_creating:
-        return Next(Step.LOOK_UP if traits.can_look_up else Step.CREATE)
-    return Next(Step.SEND if waiting else Step.REST)
+        return Next(PairStep.LOOK_UP if traits.can_look_up else PairStep.CREATE)
+    return Next(PairStep.SEND if waiting else PairStep.REST)
 
 
 def begin(pair: Pair, now: datetime) -> Pair:

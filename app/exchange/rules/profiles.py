@@ -75,7 +75,7 @@ MOST_ROWS: Final = 500
 
 
 @dataclass(frozen=True)
-class Row:
+class ValueRow:
     """A row of a map. ``way``: ``both``, ``out`` (ours to theirs) or ``in``."""
 
     ours: str
@@ -91,7 +91,7 @@ class Profile:
     networks: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
-    maps: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
+    maps: Mapping[str, tuple[ValueRow, ...]] = field(default_factory=dict)
     owners: Mapping[str, Owner] = field(default_factory=dict)
     group: str = ""
     """Queue, group or assignment group of their tickets."""
@@ -282,7 +282,7 @@ def _texts(data: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _rows(name: str, rows: Any) -> tuple[Row, ...]:
+def _rows(name: str, rows: Any) -> tuple[ValueRow, ...]:
     if name not in CHOICES:
         raise Invalid("profile", _("%(name)s has no fixed values, so it has no map", name=name))
     if not isinstance(rows, list) or len(rows) > MOST_ROWS:
@@ -313,5 +313,5 @@ def _rows(name: str, rows: Any) -> tuple[Row, ...]:
                 ),
             )
         checked_text("profile", theirs, SHORT_TEXT_LIMIT, label=_("Theirs"))
-        found.append(Row(ours, theirs.strip(), way))
+        found.append(ValueRow(ours, theirs.strip(), way))
     return tuple(found)

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.language import _, mailed, said_word
 from app.core.rules.mails.mail_addresses import MAILTO
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.facts import STORED, with_facts
@@ -51,15 +51,15 @@ def announce(
         .with_for_update(of=TicketPair)
     ).one()
     waiting = session.scalars(
-        select(Entry)
+        select(ExchangeEntry)
         .where(
-            Entry.pair_id == pair.id,
-            Entry.origin == Origin.OURS,
-            Entry.state == EntryState.WAITING,
-            Entry.their_key.is_(None),
-            Entry.sequence >= sequence,
+            ExchangeEntry.pair_id == pair.id,
+            ExchangeEntry.origin == Origin.OURS,
+            ExchangeEntry.state == EntryState.WAITING,
+            ExchangeEntry.their_key.is_(None),
+            ExchangeEntry.sequence >= sequence,
         )
-        .order_by(Entry.sequence)
+        .order_by(ExchangeEntry.sequence)
     ).all()
     if not waiting or waiting[0].sequence != sequence:
         if _is_left_out(session, pair, sequence):
@@ -90,20 +90,20 @@ def note_refused(session: Session, key: str, reason: str) -> None:
     """A partner's mail server refused a mail permanently: its entries wait again, and a person
     decides; if the exchange has ended, they were skipped by that. ``key`` is the message's, and
     ``reason`` contains the server's words."""
-    first = session.get(Entry, int(key.removeprefix(PARTNER).split()[1]))
+    first = session.get(ExchangeEntry, int(key.removeprefix(PARTNER).split()[1]))
     if first is None:
         return
     pair = locked_pair(session, first.pair_id)
     announced = session.scalars(
-        select(Entry)
+        select(ExchangeEntry)
         .where(
-            Entry.pair_id == pair.id,
-            Entry.origin == Origin.OURS,
+            ExchangeEntry.pair_id == pair.id,
+            ExchangeEntry.origin == Origin.OURS,
             or_(
-                Entry.state.in_((EntryState.SENT, EntryState.WAITING)),
-                Entry.done_at == pair.ended_at,
+                ExchangeEntry.state.in_((EntryState.SENT, EntryState.WAITING)),
+                ExchangeEntry.done_at == pair.ended_at,
             ),
-            Entry.their_key.startswith(f"mail {first.id}/"),
+            ExchangeEntry.their_key.startswith(f"mail {first.id}/"),
         )
         .execution_options(populate_existing=True)
     )
@@ -132,14 +132,18 @@ def _new_key(session: Session, connection_id: int, first: int) -> str:
 def _is_left_out(session: Session, pair: TicketPair, sequence: int) -> bool:
     """Whether our entry with that sequence is no longer to be announced."""
     state = session.scalar(
-        select(Entry.state).where(
-            Entry.pair_id == pair.id, Entry.origin == Origin.OURS, Entry.sequence == sequence
+        select(ExchangeEntry.state).where(
+            ExchangeEntry.pair_id == pair.id,
+            ExchangeEntry.origin == Origin.OURS,
+            ExchangeEntry.sequence == sequence,
         )
     )
     return state == EntryState.SKIPPED
 
 
-def _text(session: Session, pair: TicketPair, ticket: Ticket, entries: Sequence[Entry]) -> str:
+def _text(
+    session: Session, pair: TicketPair, ticket: Ticket, entries: Sequence[ExchangeEntry]
+) -> str:
     """The text in the partner's own lines, if its connection has some; else in words."""
     profile = profile_in_use(session, pair.connection)
     if not profile.mail:
@@ -160,7 +164,7 @@ def _text(session: Session, pair: TicketPair, ticket: Ticket, entries: Sequence[
     return write_mail(values, "\n\n".join(said), profile.mail)
 
 
-def _said(entry: Entry) -> str:
+def _said(entry: ExchangeEntry) -> str:
     """The text of an entry in a structured mail, whose lines contain the values; with its mark."""
     content = json.loads(entry.content)
     if entry.kind == EntryKind.TICKET:
@@ -171,7 +175,7 @@ def _said(entry: Entry) -> str:
     return _in_words(entry) if entry.kind == EntryKind.ATTACHMENT else ""
 
 
-def _structured_lines(ticket: Ticket, entries: Sequence[Entry]) -> Iterator[str]:
+def _structured_lines(ticket: Ticket, entries: Sequence[ExchangeEntry]) -> Iterator[str]:
     number = ticket.number
     if entries[0].kind == EntryKind.TICKET:
         yield mailed(_("Ticket %(number)s is exchanged with you.", number=number))
@@ -188,7 +192,7 @@ def _structured_lines(ticket: Ticket, entries: Sequence[Entry]) -> Iterator[str]
     yield mailed(fetch)
 
 
-def _in_words(entry: Entry) -> str:
+def _in_words(entry: ExchangeEntry) -> str:
     content = json.loads(entry.content)
     author = entry.author or "portal"
     if entry.kind == EntryKind.COMMENT:

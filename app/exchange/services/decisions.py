@@ -22,7 +22,7 @@ from app.core.rules.language import _
 from app.core.rules.texts import checked_reason, checked_text
 from app.core.services.changes import TICKET, FieldChange, record_change
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
@@ -228,7 +228,7 @@ def replay(session: Session, by: Writer, entry_id: int) -> None:
     _note(session, by, pair, "replayed entry", f"{entry.origin} {entry.sequence}")
 
 
-def _is_applicable(entry: Entry) -> bool:
+def _is_applicable(entry: ExchangeEntry) -> bool:
     """Whether a partner's change can be retried: values, but not a rejected file."""
     is_refused = entry.origin == Origin.THEIRS and entry.state == EntryState.RECORDED
     return is_refused and entry.kind == EntryKind.FIELDS
@@ -278,20 +278,20 @@ def _change(
         raise Invalid("value", error.message) from None
 
 
-def _beginning(session: Session, pair: TicketPair) -> Entry | None:
+def _beginning(session: Session, pair: TicketPair) -> ExchangeEntry | None:
     """The entry of ours that creates their ticket, if it waits."""
     return session.scalars(
-        select(Entry).where(
-            Entry.pair_id == pair.id,
-            Entry.origin == Origin.OURS,
-            Entry.kind == EntryKind.TICKET,
-            Entry.state == EntryState.WAITING,
+        select(ExchangeEntry).where(
+            ExchangeEntry.pair_id == pair.id,
+            ExchangeEntry.origin == Origin.OURS,
+            ExchangeEntry.kind == EntryKind.TICKET,
+            ExchangeEntry.state == EntryState.WAITING,
         )
     ).first()
 
 
-def _entry(session: Session, entry_id: int) -> tuple[TicketPair, Entry]:
-    found = session.get(Entry, entry_id)
+def _entry(session: Session, entry_id: int) -> tuple[TicketPair, ExchangeEntry]:
+    found = session.get(ExchangeEntry, entry_id)
     if found is None:
         raise NotFound
     pair = locked_pair(session, found.pair_id)

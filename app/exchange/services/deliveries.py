@@ -19,13 +19,13 @@ from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
 from app.exchange.adapters.kinds import kind_named
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryKind, EntryState, Outgoing
 from app.exchange.rules.facts import STORED, block_of, said_of, with_facts
 from app.exchange.rules.failures import SHARE_OF_SLOW, Failure, Outcome, pause_after
 from app.exchange.rules.ledger import Origin
-from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
+from app.exchange.rules.pairs import Next, Pair, PairState, PairStep, Traits
 from app.exchange.rules.partner import Created, Sent
 from app.exchange.services.connections.connections import is_called, is_notified_by_mail
 from app.exchange.services.entries import add_entry
@@ -59,7 +59,7 @@ FAILURES_TO_REST: Final = 3
 class Claim:
     """The next step of a pair, with its data."""
 
-    step: Step
+    step: PairStep
     number: int
     their_id: str
     begun: datetime | None
@@ -90,19 +90,19 @@ def claim(
     row = locked_pair(session, pair_id)
     connection = row.connection
     if not may_call(connection, now):
-        return Claim(Step.REST, row.ticket_number, "", None)
+        return Claim(PairStep.REST, row.ticket_number, "", None)
     entry = _first_to_send(session, row, now)
     if row.state == PairState.CREATING and entry is None:
-        return Claim(Step.REST, row.ticket_number, "", None)
+        return Claim(PairStep.REST, row.ticket_number, "", None)
     pair = as_rule(row)
     what = rules.next_step(pair, waiting=entry is not None, traits=traits, now=now)
-    if what.step is Step.ASK:
+    if what.step is PairStep.ASK:
         store(row, rules.stop(pair, what.reason))
-        return Claim(Step.REST, row.ticket_number, "", None)
+        return Claim(PairStep.REST, row.ticket_number, "", None)
     has_values = entry is not None and entry.kind == EntryKind.FIELDS
-    if what.step is Step.SEND and has_values and not was_read and reads(connection):
-        what = Next(Step.READ)
-    if what.step in (Step.CREATE, Step.SEND):
+    if what.step is PairStep.SEND and has_values and not was_read and reads(connection):
+        what = Next(PairStep.READ)
+    if what.step in (PairStep.CREATE, PairStep.SEND):
         return _begun(session, row, entry, what, traits.moved_by_text, portal, now)
     return Claim(
         what.step,
@@ -119,8 +119,8 @@ def begin_create(session: Session, pair_id: int, now: datetime, portal: str = ""
     row = locked_pair(session, pair_id)
     entry = first_waiting(session, pair_id)
     if row.state != PairState.CREATING or row.begun_at is not None or entry is None:
-        return Claim(Step.REST, row.ticket_number, "", None)  # another worker continued
-    return _begun(session, row, entry, Next(Step.CREATE), {}, portal, now)
+        return Claim(PairStep.REST, row.ticket_number, "", None)  # another worker continued
+    return _begun(session, row, entry, Next(PairStep.CREATE), {}, portal, now)
 
 
 def note_found(session: Session, pair_id: int, ids: Sequence[str]) -> PairState:
@@ -237,7 +237,7 @@ def note_not_carried(session: Session, claimed: Claim, pair_id: int, now: dateti
     row = locked_pair(session, pair_id)
     if row.begun_at == claimed.begun:
         store(row, rules.done(as_rule(row)))
-    entry = session.get(Entry, claimed.entry_id) if claimed.entry_id is not None else None
+    entry = session.get(ExchangeEntry, claimed.entry_id) if claimed.entry_id is not None else None
     if entry is not None and entry.state == EntryState.WAITING:
         gave_way = Left.GAVE_WAY in claimed.left.values()
         entry.state = EntryState.GAVE_WAY if gave_way else EntryState.SKIPPED
@@ -285,13 +285,13 @@ def note_failed(
     """Record a failed call; return when to retry, None = a person decides."""
     row = locked_pair(session, pair_id)
     if row.begun_at == claimed.begun:
-        wrote = claimed.step in (Step.CREATE, Step.SEND)
+        wrote = claimed.step in (PairStep.CREATE, PairStep.SEND)
         store(row, rules.failed(as_rule(row), failure, now, chance, wrote=wrote))
     note_failure(session, row.connection, failure, now, chance)
     return row.due_at if row.state != PairState.STOPPED else None
 
 
-def _first_to_send(session: Session, row: TicketPair, now: datetime) -> Entry | None:
+def _first_to_send(session: Session, row: TicketPair, now: datetime) -> ExchangeEntry | None:
     """The next entry; internal notes that were planned before internal text was excluded are
     skipped now."""
     while (entry := first_waiting(session, row.id)) is not None:
@@ -354,7 +354,9 @@ def note_looked(session: Session, claimed: Claim, pair_id: int) -> None:
     if row.begun_at == claimed.begun and row.state != PairState.ENDED:
         attempts = row.attempts
         store(row, rules.done(as_rule(row)))
-        entry = session.get(Entry, claimed.entry_id) if claimed.entry_id is not None else None
+        entry = (
+            session.get(ExchangeEntry, claimed.entry_id) if claimed.entry_id is not None else None
+        )
         if entry is not None and entry.state == EntryState.WAITING:
             # it is not there: repeated failures end with a person; values may have arrived
             row.attempts = max(attempts, 1)
@@ -383,7 +385,9 @@ def pairs_that_wait(
     session: Session, connection_id: int, lane: int, after: int, count: int
 ) -> Sequence[int]:
     """Ids of the pairs of one lane that have something to send and are not stopped, in order."""
-    waiting = exists().where(Entry.pair_id == TicketPair.id, Entry.state == EntryState.WAITING)
+    waiting = exists().where(
+        ExchangeEntry.pair_id == TicketPair.id, ExchangeEntry.state == EntryState.WAITING
+    )
     return session.scalars(
         select(TicketPair.id)
         .where(
@@ -398,21 +402,21 @@ def pairs_that_wait(
     ).all()
 
 
-def first_waiting(session: Session, pair_id: int) -> Entry | None:
+def first_waiting(session: Session, pair_id: int) -> ExchangeEntry | None:
     """The next entry of ours to be sent."""
     return session.scalars(
-        select(Entry)
+        select(ExchangeEntry)
         .where(
-            Entry.pair_id == pair_id,
-            Entry.origin == Origin.OURS,
-            Entry.state == EntryState.WAITING,
+            ExchangeEntry.pair_id == pair_id,
+            ExchangeEntry.origin == Origin.OURS,
+            ExchangeEntry.state == EntryState.WAITING,
         )
-        .order_by(Entry.sequence)
+        .order_by(ExchangeEntry.sequence)
         .limit(1)
     ).first()
 
 
-def outgoing_of(session: Session, number: int, entry: Entry) -> Outgoing:
+def outgoing_of(session: Session, number: int, entry: ExchangeEntry) -> Outgoing:
     """An entry as it is sent to the partner."""
     content = json.loads(entry.content)
     values = {name: content[name] for name in content if name not in ("text", "file", STORED)}
@@ -433,7 +437,7 @@ def outgoing_of(session: Session, number: int, entry: Entry) -> Outgoing:
     return Outgoing(number, entry.sequence, kind, text, entry.author, values, file, data, facts)
 
 
-def marked_text(number: int, entry: Entry) -> str:
+def marked_text(number: int, entry: ExchangeEntry) -> str:
     """The text of an entry of ours as it is sent."""
     content = json.loads(entry.content)
     name = "description" if entry.kind == EntryKind.TICKET else "text"
@@ -441,7 +445,7 @@ def marked_text(number: int, entry: Entry) -> str:
     return marked(text, Mark(number, entry.sequence, entry.author))
 
 
-def add_facts(session: Session, row: TicketPair, entry: Entry, portal: str) -> None:
+def add_facts(session: Session, row: TicketPair, entry: ExchangeEntry, portal: str) -> None:
     """Store with the first entry of a ticket which facts its text contains, once: that text
     identifies the ticket later. A mail contains the address of the ticket's page anyway, and a
     webhook has no text."""
@@ -458,7 +462,7 @@ def add_facts(session: Session, row: TicketPair, entry: Entry, portal: str) -> N
 def _begun(
     session: Session,
     row: TicketPair,
-    entry: Entry | None,
+    entry: ExchangeEntry | None,
     what: Next,
     moved_by_text: Mapping[str, str],
     portal: str,
@@ -490,10 +494,10 @@ def _begun(
 
 def _note_entry(
     session: Session, row: TicketPair, entry_id: int | None, key: str, now: datetime
-) -> Entry | None:
+) -> ExchangeEntry | None:
     """Record that it arrived; also if a person ended the pair during the call. A mail that was
     refused meanwhile announced nothing."""
-    entry = session.get(Entry, entry_id) if entry_id is not None else None
+    entry = session.get(ExchangeEntry, entry_id) if entry_id is not None else None
     is_refused = row.state == PairState.STOPPED and is_notified_by_mail(row.connection)
     if entry is not None and is_refused and entry.their_key is None:
         return None
@@ -515,13 +519,15 @@ def _highest_before(session: Session, row: TicketPair, begun: datetime) -> int |
         .subquery()
     )
     begins = and_(
-        Entry.pair_id == newest.c.id, Entry.origin == Origin.OURS, Entry.kind == EntryKind.TICKET
+        ExchangeEntry.pair_id == newest.c.id,
+        ExchangeEntry.origin == Origin.OURS,
+        ExchangeEntry.kind == EntryKind.TICKET,
     )
     was_theirs = and_(newest.c.began_here.is_(False), newest.c.created_at < begun)
     return session.scalar(
         select(func.max(cast(newest.c.their_id, BigInteger)))
-        .outerjoin(Entry, begins)
-        .where(or_(Entry.done_at < begun, was_theirs))
+        .outerjoin(ExchangeEntry, begins)
+        .where(or_(ExchangeEntry.done_at < begun, was_theirs))
     )
 
 

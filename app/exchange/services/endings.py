@@ -19,7 +19,7 @@ from app.core.rules.texts import checked_reason
 from app.core.services.changes import FieldChange, record_change
 from app.core.services.security_log import log_on_commit
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.ledger import Origin
@@ -63,12 +63,12 @@ def exchange_again(session: Session, by: Writer, pair_id: int) -> None:
         return
     require_live(pair.connection)
     session.execute(
-        update(Entry)
+        update(ExchangeEntry)
         .where(
-            Entry.pair_id == pair.id,
-            Entry.origin == Origin.OURS,
-            Entry.state == EntryState.SKIPPED,
-            Entry.done_at == pair.ended_at,
+            ExchangeEntry.pair_id == pair.id,
+            ExchangeEntry.origin == Origin.OURS,
+            ExchangeEntry.state == EntryState.SKIPPED,
+            ExchangeEntry.done_at == pair.ended_at,
         )
         .values(state=EntryState.WAITING, reason="", done_at=None)
     )
@@ -125,8 +125,8 @@ def end_some_pairs(session: Session, connection_id: int, now: datetime) -> bool:
 def _end_pair(session: Session, by: Writer, pair: TicketPair, why: str) -> None:
     before = pair.state
     session.execute(
-        update(Entry)
-        .where(Entry.pair_id == pair.id, Entry.state.in_(_OPEN))
+        update(ExchangeEntry)
+        .where(ExchangeEntry.pair_id == pair.id, ExchangeEntry.state.in_(_OPEN))
         .values(state=EntryState.SKIPPED, reason=why, done_at=by.now)
     )
     store(pair, rules.end(as_rule(pair), why))

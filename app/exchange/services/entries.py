@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
 
@@ -28,10 +28,12 @@ def add_entry(
     position: int = 0,
     their_key: str | None = None,
     reason: str = "",
-) -> Entry:
+) -> ExchangeEntry:
     """Add the next entry of an origin to a pair whose row the caller has locked or just created."""
-    last = select(func.max(Entry.sequence)).where(Entry.pair_id == pair.id, Entry.origin == origin)
-    entry = Entry(
+    last = select(func.max(ExchangeEntry.sequence)).where(
+        ExchangeEntry.pair_id == pair.id, ExchangeEntry.origin == origin
+    )
+    entry = ExchangeEntry(
         pair_id=pair.id,
         origin=origin,
         sequence=(session.scalar(last) or 0) + 1,

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState, digest_of_entry
 from app.exchange.rules.facts import STORED, with_facts
 from app.exchange.rules.ledger import Origin, head_of, name_of_chain
@@ -71,9 +71,9 @@ def heads_of(session: Session, number: int, now: datetime) -> Sequence[PairHeads
 
 def _heads(session: Session, pair: TicketPair, found: Compared) -> PairHeads:
     entries = session.scalars(
-        select(Entry)
-        .where(Entry.pair_id == pair.id, Entry.kind.in_(_COMPARED))
-        .order_by(Entry.origin, Entry.sequence)
+        select(ExchangeEntry)
+        .where(ExchangeEntry.pair_id == pair.id, ExchangeEntry.kind.in_(_COMPARED))
+        .order_by(ExchangeEntry.origin, ExchangeEntry.sequence)
     ).all()
     heads = {}
     for origin in Origin:
@@ -97,7 +97,7 @@ def _heads(session: Session, pair: TicketPair, found: Compared) -> PairHeads:
     )
 
 
-def _head(name: str, entries: Sequence[Entry]) -> Head:
+def _head(name: str, entries: Sequence[ExchangeEntry]) -> Head:
     digests = [_digest(entry.kind, json.loads(entry.content)) for entry in entries]
     return Head(len(digests), head_of(name, digests), digests)
 

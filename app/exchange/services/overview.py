@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, defer
 from app.core.models.base import UtcTime
 from app.core.rules.errors import NotFound
 from app.exchange.models.connections import Connection, ConnectionProfile, ExchangeCall
-from app.exchange.models.pairs import Entry, TicketPair, UnpairedTicket
+from app.exchange.models.pairs import ExchangeEntry, TicketPair, UnpairedTicket
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
@@ -57,13 +57,13 @@ def traffic(
     entries = (
         select(
             TicketPair.connection_id,
-            Entry.state,
+            ExchangeEntry.state,
             func.count(),
-            func.min(Entry.at, type_=UtcTime),
+            func.min(ExchangeEntry.at, type_=UtcTime),
         )
-        .join(TicketPair, TicketPair.id == Entry.pair_id)
-        .where(Entry.state.in_(_OPEN), _of(TicketPair.connection_id, connection_id))
-        .group_by(TicketPair.connection_id, Entry.state)
+        .join(TicketPair, TicketPair.id == ExchangeEntry.pair_id)
+        .where(ExchangeEntry.state.in_(_OPEN), _of(TicketPair.connection_id, connection_id))
+        .group_by(TicketPair.connection_id, ExchangeEntry.state)
     )
     for key, state, number, oldest in session.execute(entries):
         if state == EntryState.WAITING:
@@ -118,7 +118,7 @@ class Trouble:
 
     pair: TicketPair
     title: str
-    first: Entry | None
+    first: ExchangeEntry | None
     """The next entry to be sent."""
     asked: int
 
@@ -130,24 +130,24 @@ def troubles(
     lower id. One statement."""
     conflicts = _conflict_of_pair()
     first = (
-        select(func.min(Entry.sequence))
+        select(func.min(ExchangeEntry.sequence))
         .where(
-            Entry.pair_id == TicketPair.id,
-            Entry.origin == Origin.OURS,
-            Entry.state == EntryState.WAITING,
+            ExchangeEntry.pair_id == TicketPair.id,
+            ExchangeEntry.origin == Origin.OURS,
+            ExchangeEntry.state == EntryState.WAITING,
         )
         .correlate(TicketPair)
         .scalar_subquery()
     )
     rows = (
-        select(TicketPair, Ticket.title, Entry, conflicts.label("asked"))
+        select(TicketPair, Ticket.title, ExchangeEntry, conflicts.label("asked"))
         .join(Ticket, Ticket.number == TicketPair.ticket_number)
         .outerjoin(
-            Entry,
+            ExchangeEntry,
             and_(
-                Entry.pair_id == TicketPair.id,
-                Entry.origin == Origin.OURS,
-                Entry.sequence == first,
+                ExchangeEntry.pair_id == TicketPair.id,
+                ExchangeEntry.origin == Origin.OURS,
+                ExchangeEntry.sequence == first,
             ),
         )
         .where(in_trouble())
@@ -163,7 +163,7 @@ def troubles(
 
 def in_trouble() -> ColumnElement[bool]:
     """The condition that a pair waits for a person."""
-    undecided = select(Entry.pair_id).where(Entry.state == EntryState.ASKED)
+    undecided = select(ExchangeEntry.pair_id).where(ExchangeEntry.state == EntryState.ASKED)
     differs = and_(TicketPair.differs_at.is_not(None), TicketPair.state != PairState.ENDED)
     return or_(TicketPair.state == PairState.STOPPED, TicketPair.id.in_(undecided), differs)
 
@@ -178,26 +178,30 @@ def count_troubles() -> Any:
 def _conflict_of_pair() -> Any:
     return (
         select(func.count())
-        .where(Entry.pair_id == TicketPair.id, Entry.state == EntryState.ASKED)
+        .where(ExchangeEntry.pair_id == TicketPair.id, ExchangeEntry.state == EntryState.ASKED)
         .correlate(TicketPair)
         .scalar_subquery()
     )
 
 
-def left_out(session: Session, connection_id: int, limit: int) -> Sequence[tuple[Entry, int, bool]]:
+def left_out(
+    session: Session, connection_id: int, limit: int
+) -> Sequence[tuple[ExchangeEntry, int, bool]]:
     """Entries of ours that a person skipped, and of theirs that are not allowed here, newest first,
     with our ticket's number and whether it is still exchanged. One statement."""
     rows = session.execute(
-        select(Entry, TicketPair.ticket_number, TicketPair.state != PairState.ENDED)
-        .join(TicketPair, TicketPair.id == Entry.pair_id)
+        select(ExchangeEntry, TicketPair.ticket_number, TicketPair.state != PairState.ENDED)
+        .join(TicketPair, TicketPair.id == ExchangeEntry.pair_id)
         .where(
             TicketPair.connection_id == connection_id,
             or_(
-                and_(Entry.state == EntryState.SKIPPED, Entry.origin == Origin.OURS),
-                Entry.state == EntryState.RECORDED,
+                and_(
+                    ExchangeEntry.state == EntryState.SKIPPED, ExchangeEntry.origin == Origin.OURS
+                ),
+                ExchangeEntry.state == EntryState.RECORDED,
             ),
         )
-        .order_by(Entry.id.desc())
+        .order_by(ExchangeEntry.id.desc())
         .limit(limit)
     )
     return [(entry, number, is_exchanged) for entry, number, is_exchanged in rows]
@@ -255,7 +259,7 @@ class Counterpart:
     """Kinds of the waiting entries, in order."""
     oldest: datetime | None = None
     conflicts: Sequence[Conflict] = field(default=())
-    left_out: Sequence[Entry] = field(default=())
+    left_out: Sequence[ExchangeEntry] = field(default=())
     """Comments and files that one side has and the other does not, newest first; their reasons say
     why."""
     compared: Compared | None = None
@@ -296,13 +300,15 @@ def counterparts(
         if other is not None:
             others.append(other)
     pairs = [pair for pair, _others in found.values() if pair is not None]
-    open_: dict[int, list[Entry]] = defaultdict(list)
+    open_: dict[int, list[ExchangeEntry]] = defaultdict(list)
     if keys := [pair.id for pair in pairs]:
         for entry in session.scalars(
-            select(Entry)
-            .where(Entry.pair_id.in_(keys), or_(Entry.state.in_(_OPEN), is_left_out()))
-            .where(or_(Entry.kind != EntryKind.INTERNAL, literal(internal)))
-            .order_by(Entry.pair_id, Entry.sequence)
+            select(ExchangeEntry)
+            .where(
+                ExchangeEntry.pair_id.in_(keys), or_(ExchangeEntry.state.in_(_OPEN), is_left_out())
+            )
+            .where(or_(ExchangeEntry.kind != EntryKind.INTERNAL, literal(internal)))
+            .order_by(ExchangeEntry.pair_id, ExchangeEntry.sequence)
         ):
             open_[entry.pair_id].append(entry)
     standings = compared(session, pairs, now)
@@ -317,7 +323,7 @@ def counterparts(
 def _counterpart(
     connection: Connection,
     pair: TicketPair,
-    entries: Iterable[Entry],
+    entries: Iterable[ExchangeEntry],
     found: Compared,
     others: Sequence[UnpairedTicket],
 ) -> Counterpart:

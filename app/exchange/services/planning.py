@@ -25,7 +25,7 @@ from app.core.services.changes import TICKET, newest_change, of_kind, read_on
 from app.core.services.cursors import begin_cursor, hold_cursor, move_cursor, place_of
 from app.exchange.adapters.kinds import kind_named
 from app.exchange.models.connections import Connection, ConnectionProfile
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import (
     EXCHANGED,
     PLACES,
@@ -198,7 +198,7 @@ def _is_placeholder(session: Session, pair: TicketPair) -> bool:
     """Whether a pair exists only for changes that could not be planned: nothing is exchanged
     yet."""
     return pair.unplanned_from is not None and not session.scalar(
-        select(Entry.id).where(Entry.pair_id == pair.id).limit(1)
+        select(ExchangeEntry.id).where(ExchangeEntry.pair_id == pair.id).limit(1)
     )
 
 
@@ -420,7 +420,9 @@ def _add_ours(
 ) -> int:
     """Add the entries of a change, unless they exist; return their number."""
     if session.scalar(
-        select(Entry.id).where(Entry.pair_id == pair.id, Entry.change_id == change.id).limit(1)
+        select(ExchangeEntry.id)
+        .where(ExchangeEntry.pair_id == pair.id, ExchangeEntry.change_id == change.id)
+        .limit(1)
     ):
         return 0
     fields = {one.field: one.new for one in change.fields}

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.core.rules.access import Actor
 from app.exchange.adapters.kinds import kind_named
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.facts import STORED, said_of
 from app.exchange.rules.kinds import PartnerKind
@@ -77,13 +77,13 @@ def preview(
     )
     pair = pair or begin_pair(session, connection, ticket, now)
     waiting = session.scalars(
-        select(Entry)
+        select(ExchangeEntry)
         .where(
-            Entry.pair_id == pair.id,
-            Entry.origin == Origin.OURS,
-            Entry.state == EntryState.WAITING,
+            ExchangeEntry.pair_id == pair.id,
+            ExchangeEntry.origin == Origin.OURS,
+            ExchangeEntry.state == EntryState.WAITING,
         )
-        .order_by(Entry.sequence)
+        .order_by(ExchangeEntry.sequence)
     ).all()
     for entry in waiting:
         if entry.kind == EntryKind.TICKET:
@@ -98,7 +98,7 @@ def preview(
     )
 
 
-def _planned(pair: TicketPair, entry: Entry, profile: Profile) -> PlannedEntry:
+def _planned(pair: TicketPair, entry: ExchangeEntry, profile: Profile) -> PlannedEntry:
     content = json.loads(entry.content)
     content.pop(STORED, None)
     kind, system = EntryKind(entry.kind), kind_named(pair.connection.kind)

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.services.entries import add_entry
@@ -54,8 +54,10 @@ def end_questions(
         entry.state, entry.reason, entry.done_at = EntryState.SKIPPED, reason[:500], now
 
 
-def _open_questions(session: Session, pair: TicketPair, name: str) -> Sequence[Entry]:
+def _open_questions(session: Session, pair: TicketPair, name: str) -> Sequence[ExchangeEntry]:
     entries = session.scalars(
-        select(Entry).where(Entry.pair_id == pair.id, Entry.state == EntryState.ASKED)
+        select(ExchangeEntry).where(
+            ExchangeEntry.pair_id == pair.id, ExchangeEntry.state == EntryState.ASKED
+        )
     )
     return [entry for entry in entries if name in json.loads(entry.content)]

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from app.core.rules.errors import Invalid, PortalError
 from app.core.rules.texts import PORTAL_TEXT_LIMIT, SHORT_TEXT_LIMIT, storable_text
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.budget import FILES_AT_ONCE, MOST_TEXTS, TEXTS_AT_ONCE
 from app.exchange.rules.entries import EntryKind, EntryState
@@ -184,16 +184,20 @@ def _held(session: Session, pair: TicketPair, read: TheirTicket) -> Sequence[Hel
 
 
 def _crossed(pair: TicketPair) -> Any:
-    is_sent = and_(Entry.origin == Origin.OURS, Entry.state == EntryState.SENT)
+    is_sent = and_(ExchangeEntry.origin == Origin.OURS, ExchangeEntry.state == EntryState.SENT)
     is_taken = and_(
-        Entry.origin == Origin.THEIRS,
-        Entry.state == EntryState.APPLIED,
-        Entry.their_key.is_not(None),
+        ExchangeEntry.origin == Origin.THEIRS,
+        ExchangeEntry.state == EntryState.APPLIED,
+        ExchangeEntry.their_key.is_not(None),
     )
     return (
-        select(Entry)
-        .where(Entry.pair_id == pair.id, Entry.kind.in_(_WITH_MARK), or_(is_sent, is_taken))
-        .order_by(Entry.id)
+        select(ExchangeEntry)
+        .where(
+            ExchangeEntry.pair_id == pair.id,
+            ExchangeEntry.kind.in_(_WITH_MARK),
+            or_(is_sent, is_taken),
+        )
+        .order_by(ExchangeEntry.id)
     )
 
 
@@ -202,8 +206,8 @@ _NO_NEWS: Final = News({}, (), (), {})
 
 def _newest(session: Session, pair_id: int) -> int:
     """The id of the newest entry of theirs. A later one of ours is in no earlier read."""
-    newest = select(func.max(Entry.id)).where(
-        Entry.pair_id == pair_id, Entry.origin == Origin.THEIRS
+    newest = select(func.max(ExchangeEntry.id)).where(
+        ExchangeEntry.pair_id == pair_id, ExchangeEntry.origin == Origin.THEIRS
     )
     return session.scalar(newest) or 0
 
@@ -247,7 +251,7 @@ def _is_elsewhere(
 
 def _confirm(session: Session, pair: TicketPair, news: News, now: datetime) -> None:
     for sequence, key in news.confirmed.items():
-        entry = session.scalars(_ours(pair).where(Entry.sequence == sequence)).one()
+        entry = session.scalars(_ours(pair).where(ExchangeEntry.sequence == sequence)).one()
         entry.their_key = key
         if entry.state == EntryState.WAITING:
             entry.state, entry.done_at = EntryState.SENT, now
@@ -332,13 +336,13 @@ def _bases_of_new(
 def known_files(session: Session, connection_id: int, their_id: str) -> frozenset[str]:
     """Keys of the files of their ticket that are stored here, or were recorded as not accepted."""
     keys = session.scalars(
-        select(Entry.their_key)
-        .join(TicketPair, TicketPair.id == Entry.pair_id)
+        select(ExchangeEntry.their_key)
+        .join(TicketPair, TicketPair.id == ExchangeEntry.pair_id)
         .where(
             TicketPair.connection_id == connection_id,
             TicketPair.their_id == their_id,
-            Entry.origin == Origin.THEIRS,
-            Entry.kind == EntryKind.ATTACHMENT,
+            ExchangeEntry.origin == Origin.THEIRS,
+            ExchangeEntry.kind == EntryKind.ATTACHMENT,
         )
     )
     return frozenset(key for key in keys if key is not None)
@@ -388,7 +392,9 @@ def _meant(profile: Profile, values: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _ours(pair: TicketPair) -> Any:
-    return select(Entry).where(Entry.pair_id == pair.id, Entry.origin == Origin.OURS)
+    return select(ExchangeEntry).where(
+        ExchangeEntry.pair_id == pair.id, ExchangeEntry.origin == Origin.OURS
+    )
 
 
 def _known(session: Session, pair: TicketPair, read: TheirTicket) -> Known:
@@ -400,7 +406,7 @@ def _known(session: Session, pair: TicketPair, read: TheirTicket) -> Known:
     digests: dict[str, str] = {}
     placed: dict[int, str] = {}
     hidden: set[str] = set()
-    for entry in session.scalars(select(Entry).where(Entry.pair_id == pair.id)):
+    for entry in session.scalars(select(ExchangeEntry).where(ExchangeEntry.pair_id == pair.id)):
         if entry.their_key is not None:
             arrived.add(entry.their_key)
             digests[entry.their_key] = trace_of(_text_of(pair, entry))
@@ -419,12 +425,12 @@ def _known(session: Session, pair: TicketPair, read: TheirTicket) -> Known:
         keys += [file.key for text in read.texts for file in text.files if file.key not in arrived]
         for begin in range(0, len(keys), _AT_ONCE):
             found = session.scalars(
-                select(Entry.their_key)
-                .join(TicketPair, TicketPair.id == Entry.pair_id)
+                select(ExchangeEntry.their_key)
+                .join(TicketPair, TicketPair.id == ExchangeEntry.pair_id)
                 .where(
                     TicketPair.connection_id == pair.connection_id,
                     TicketPair.id != pair.id,
-                    Entry.their_key.in_(keys[begin : begin + _AT_ONCE]),
+                    ExchangeEntry.their_key.in_(keys[begin : begin + _AT_ONCE]),
                 )
             )
             elsewhere.update(key for key in found if key is not None)
@@ -440,7 +446,7 @@ def _known(session: Session, pair: TicketPair, read: TheirTicket) -> Known:
     )
 
 
-def _text_of(pair: TicketPair, entry: Entry) -> str:
+def _text_of(pair: TicketPair, entry: ExchangeEntry) -> str:
     """The text of an entry as it appears there."""
     if entry.origin == Origin.OURS:
         return marked_text(pair.ticket_number, entry)
@@ -452,11 +458,13 @@ def _give_keys(session: Session, pair: TicketPair, keyed: Mapping[str, str]) -> 
     Another worker may have set them meanwhile."""
     if not keyed:
         return
-    theirs = select(Entry).where(Entry.pair_id == pair.id, Entry.origin == Origin.THEIRS)
-    given = set(session.scalars(theirs.with_only_columns(Entry.their_key)))
-    without: dict[str, list[Entry]] = {}
-    plain = theirs.where(Entry.their_key.is_(None), Entry.kind.in_(_WITH_TEXT))
-    for entry in session.scalars(plain.order_by(Entry.sequence.desc())):
+    theirs = select(ExchangeEntry).where(
+        ExchangeEntry.pair_id == pair.id, ExchangeEntry.origin == Origin.THEIRS
+    )
+    given = set(session.scalars(theirs.with_only_columns(ExchangeEntry.their_key)))
+    without: dict[str, list[ExchangeEntry]] = {}
+    plain = theirs.where(ExchangeEntry.their_key.is_(None), ExchangeEntry.kind.in_(_WITH_TEXT))
+    for entry in session.scalars(plain.order_by(ExchangeEntry.sequence.desc())):
         digest = digest_of(json.loads(entry.content).get("text", ""))
         without.setdefault(digest, []).append(entry)
     for key, digest in keyed.items():
@@ -472,10 +480,10 @@ def _note_copies(pair: TicketPair, keys: Sequence[str]) -> None:
 
 def _hidden(pair: TicketPair) -> Any:
     """Entries of theirs that arrived as internal texts."""
-    return select(Entry).where(
-        Entry.pair_id == pair.id,
-        Entry.origin == Origin.THEIRS,
-        Entry.kind == EntryKind.INTERNAL,
+    return select(ExchangeEntry).where(
+        ExchangeEntry.pair_id == pair.id,
+        ExchangeEntry.origin == Origin.THEIRS,
+        ExchangeEntry.kind == EntryKind.INTERNAL,
     )
 
 
@@ -484,7 +492,7 @@ def _take_text(session: Session, pair: TicketPair, text: TheirText, now: datetim
     author = text.signed(now, pair.connection.partner.code)
     by = writer_of(pair.connection, now, storable_text(author, SHORT_TEXT_LIMIT))
     whole = storable_text(text.text)
-    hidden = session.scalars(_hidden(pair).where(Entry.their_key == text.key)).first()
+    hidden = session.scalars(_hidden(pair).where(ExchangeEntry.their_key == text.key)).first()
     if hidden is not None:  # it is a public text by now: the internal one is unchanged
         hidden.their_key, hidden.state = f"{text.key} internal", EntryState.SKIPPED
         hidden.reason = "It is public there now"
@@ -544,9 +552,9 @@ def _send_what_was_left(session: Session, pair: TicketPair, read: TheirTicket, l
         entry.sequence: entry
         for entry in session.scalars(
             _ours(pair).where(
-                Entry.kind.in_(_WITH_MARK),
-                Entry.state == EntryState.SENT,
-                Entry.sequence <= last,
+                ExchangeEntry.kind.in_(_WITH_MARK),
+                ExchangeEntry.state == EntryState.SENT,
+                ExchangeEntry.sequence <= last,
             )
         )
     }
@@ -572,9 +580,9 @@ def _follow(session: Session, pair: TicketPair, read: TheirTicket) -> None:
     pair.moved_from, pair.their_id = pair.their_number or pair.their_id or "", read.merged_into
     pair.their_number = pair.their_url = ""  # the next read returns those of the other one
     pair.moved_after = session.scalar(
-        select(func.max(Entry.sequence)).where(
-            Entry.pair_id == pair.id,
-            Entry.origin == Origin.OURS,
-            Entry.state == EntryState.SENT,
+        select(func.max(ExchangeEntry.sequence)).where(
+            ExchangeEntry.pair_id == pair.id,
+            ExchangeEntry.origin == Origin.OURS,
+            ExchangeEntry.state == EntryState.SENT,
         )
     )

@@ -16,7 +16,7 @@ from app.core.models.changes import Change
 from app.core.rules.access import Door
 from app.core.services.changes import TICKET, of_kind
 from app.exchange.models.connections import Connection, ConnectionProfile
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
@@ -167,29 +167,31 @@ def is_left_out() -> ColumnElement[bool]:
     not."""
     return or_(
         and_(
-            Entry.origin == Origin.OURS,
-            Entry.state == EntryState.SKIPPED,
-            Entry.kind == EntryKind.COMMENT,
+            ExchangeEntry.origin == Origin.OURS,
+            ExchangeEntry.state == EntryState.SKIPPED,
+            ExchangeEntry.kind == EntryKind.COMMENT,
         ),
         and_(
-            Entry.kind == EntryKind.ATTACHMENT,
-            Entry.state.in_((EntryState.SKIPPED, EntryState.RECORDED)),
+            ExchangeEntry.kind == EntryKind.ATTACHMENT,
+            ExchangeEntry.state.in_((EntryState.SKIPPED, EntryState.RECORDED)),
         ),
     )
 
 
 def _counts(session: Session, ids: Sequence[int]) -> Mapping[int, _Counts]:
-    is_ours = Entry.origin == Origin.OURS
+    is_ours = ExchangeEntry.origin == Origin.OURS
     rows = session.execute(
         select(
-            Entry.pair_id,
-            func.count().filter(is_ours, Entry.state == EntryState.WAITING),
-            func.count().filter(Entry.state == EntryState.ASKED),
+            ExchangeEntry.pair_id,
+            func.count().filter(is_ours, ExchangeEntry.state == EntryState.WAITING),
+            func.count().filter(ExchangeEntry.state == EntryState.ASKED),
             func.count().filter(is_left_out()),
-            func.max(Entry.done_at, type_=UtcTime).filter(is_ours, Entry.state == EntryState.SENT),
+            func.max(ExchangeEntry.done_at, type_=UtcTime).filter(
+                is_ours, ExchangeEntry.state == EntryState.SENT
+            ),
         )
-        .where(Entry.pair_id.in_(ids))
-        .group_by(Entry.pair_id)
+        .where(ExchangeEntry.pair_id.in_(ids))
+        .group_by(ExchangeEntry.pair_id)
     )
     return {
         pair_id: _Counts(waiting, asked, left_out, sent_at)

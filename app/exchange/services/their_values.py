@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.core.rules.access import Actor, ActorKind, Door, TicketAccess, Writer
 from app.core.rules.errors import PortalError
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.ledger import Origin
@@ -161,13 +161,13 @@ def solution_of(session: Session, pair: TicketPair) -> str:
     if ticket.solution:
         return ticket.solution
     last = session.scalars(
-        select(Entry.content)
+        select(ExchangeEntry.content)
         .where(
-            Entry.pair_id == pair.id,
-            Entry.origin == Origin.THEIRS,
-            Entry.kind == EntryKind.COMMENT,
+            ExchangeEntry.pair_id == pair.id,
+            ExchangeEntry.origin == Origin.THEIRS,
+            ExchangeEntry.kind == EntryKind.COMMENT,
         )
-        .order_by(Entry.sequence.desc())
+        .order_by(ExchangeEntry.sequence.desc())
         .limit(1)
     ).first()
     where = pair.connection.partner.code
@@ -178,13 +178,13 @@ def _is_recorded(session: Session, pair: TicketPair, content: Mapping[str, str])
     """Whether the newest entry of theirs about this field has the same content, and is not
     allowed."""
     newest = session.scalars(
-        select(Entry)
+        select(ExchangeEntry)
         .where(
-            Entry.pair_id == pair.id,
-            Entry.origin == Origin.THEIRS,
-            Entry.kind == EntryKind.FIELDS,
+            ExchangeEntry.pair_id == pair.id,
+            ExchangeEntry.origin == Origin.THEIRS,
+            ExchangeEntry.kind == EntryKind.FIELDS,
         )
-        .order_by(Entry.sequence.desc())
+        .order_by(ExchangeEntry.sequence.desc())
     )
     for entry in newest:
         recorded = json.loads(entry.content)

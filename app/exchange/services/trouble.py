@@ -14,7 +14,7 @@ from app.accounts.models.partners import Partner
 from app.core.rules.errors import NotFound
 from app.core.rules.language import _
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
@@ -69,10 +69,10 @@ def pairs_now(
     ``compared``); ``different_alone``: those that a comparison found to differ, also if that was
     accepted."""
     counts = {
-        "waiting": func.count().filter(Entry.state == EntryState.WAITING),
-        "asked": func.count().filter(Entry.state == EntryState.ASKED),
-        "ours": func.count().filter(Entry.origin == Origin.OURS),
-        "theirs": func.count().filter(Entry.origin == Origin.THEIRS),
+        "waiting": func.count().filter(ExchangeEntry.state == EntryState.WAITING),
+        "asked": func.count().filter(ExchangeEntry.state == EntryState.ASKED),
+        "ours": func.count().filter(ExchangeEntry.origin == Origin.OURS),
+        "theirs": func.count().filter(ExchangeEntry.origin == Origin.THEIRS),
     }
     chosen = (
         select(
@@ -97,9 +97,9 @@ def pairs_now(
         chosen = chosen.where(TicketPair.connection_id == connection_id)
     pairs = chosen.limit(limit).subquery()
     of_pair = (
-        select(Entry.pair_id, *(count.label(name) for name, count in counts.items()))
-        .where(Entry.pair_id.in_(select(pairs.c.id)))
-        .group_by(Entry.pair_id)
+        select(ExchangeEntry.pair_id, *(count.label(name) for name, count in counts.items()))
+        .where(ExchangeEntry.pair_id.in_(select(pairs.c.id)))
+        .group_by(ExchangeEntry.pair_id)
         .subquery()
     )
     rows = session.execute(

@@ -20,7 +20,7 @@ from app.core.models.base import UtcTime
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Door
 from app.core.services.changes import TICKET, of_kind
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.ledger import Origin
@@ -82,7 +82,7 @@ def their_value(pair: TicketPair, name: str) -> str | None:
 
 
 def values_to_send(
-    session: Session, pair: TicketPair, entry: Entry, *, was_tried: bool = False
+    session: Session, pair: TicketPair, entry: ExchangeEntry, *, was_tried: bool = False
 ) -> ToSend:
     """Which values of an entry of ours are to be sent, now that their ticket was read, if that is
     possible. ``was_tried``: an earlier call may have carried it."""
@@ -149,11 +149,11 @@ def is_older(session: Session, pair: TicketPair, asked_at: datetime | None) -> b
     if asked_at is None:
         return False
     newest = session.scalar(
-        select(func.max(Entry.done_at, type_=UtcTime)).where(
-            Entry.pair_id == pair.id,
-            Entry.origin == Origin.OURS,
-            Entry.kind == EntryKind.FIELDS,
-            Entry.state == EntryState.SENT,
+        select(func.max(ExchangeEntry.done_at, type_=UtcTime)).where(
+            ExchangeEntry.pair_id == pair.id,
+            ExchangeEntry.origin == Origin.OURS,
+            ExchangeEntry.kind == EntryKind.FIELDS,
+            ExchangeEntry.state == EntryState.SENT,
         )
     )
     return newest is not None and asked_at < newest
@@ -279,7 +279,9 @@ def _is_contested(profile: Profile, base: Base | None, name: str, ours: str, the
 def _undecided(session: Session, pair: TicketPair) -> set[str]:
     """Fields for which a person has to choose."""
     contents = session.scalars(
-        select(Entry.content).where(Entry.pair_id == pair.id, Entry.state == EntryState.ASKED)
+        select(ExchangeEntry.content).where(
+            ExchangeEntry.pair_id == pair.id, ExchangeEntry.state == EntryState.ASKED
+        )
     )
     return {name for content in contents for name in json.loads(content)}
 
@@ -287,12 +289,12 @@ def _undecided(session: Session, pair: TicketPair) -> set[str]:
 def _waits(session: Session, pair: TicketPair, name: str, after: int = 0) -> bool:
     """Whether an entry of ours with this field waits."""
     contents = session.scalars(
-        select(Entry.content).where(
-            Entry.pair_id == pair.id,
-            Entry.origin == Origin.OURS,
-            Entry.kind == EntryKind.FIELDS,
-            Entry.state == EntryState.WAITING,
-            Entry.sequence > after,
+        select(ExchangeEntry.content).where(
+            ExchangeEntry.pair_id == pair.id,
+            ExchangeEntry.origin == Origin.OURS,
+            ExchangeEntry.kind == EntryKind.FIELDS,
+            ExchangeEntry.state == EntryState.WAITING,
+            ExchangeEntry.sequence > after,
         )
     )
     return any(name in json.loads(content) for content in contents)

@@ -16,7 +16,7 @@ from app.exchange.models.pairs import TicketPair
 from app.exchange.rules.budget import Budget, Turns
 from app.exchange.rules.entries import EntryKind
 from app.exchange.rules.failures import Failure, Outcome
-from app.exchange.rules.pairs import PairState, Step
+from app.exchange.rules.pairs import PairState, PairStep
 from app.exchange.rules.partner import CallFailed, PartnerSystem
 from app.exchange.services.deliveries import (
     FAILURES_TO_REST,
@@ -161,7 +161,7 @@ class Deliveries:
                     return False
                 portal, now = context.settings.public_url, context.now()
                 claimed = claim(session, pair_id, system.traits, now, portal, was_read=was_read)
-                if claimed.step is Step.REST:
+                if claimed.step is PairStep.REST:
                     if claimed.until is not None:
                         # a key for each time: a late one does not block an earlier one
                         key = f"pair {pair_id} at {claimed.until:%Y%m%d%H%M%S%f}"
@@ -234,7 +234,7 @@ class Deliveries:
         budget: Budget,
     ) -> bool:
         """Do what was claimed; return whether their ticket was read, and stored completely."""
-        if claimed.step is Step.LOOK_UP:
+        if claimed.step is PairStep.LOOK_UP:
             ids = look_up(context, system, pair_id, claimed, budget)
             with context.transaction() as session:
                 state = note_found(session, pair_id, ids)
@@ -243,7 +243,7 @@ class Deliveries:
                 if state is not PairState.CREATING:
                     return False
                 claimed = begin_create(session, pair_id, context.now(), context.settings.public_url)
-        if claimed.step is Step.CREATE and claimed.outgoing is not None:
+        if claimed.step is PairStep.CREATE and claimed.outgoing is not None:
             try:
                 created = system.create(claimed.outgoing)
             except CallFailed as error:
@@ -251,7 +251,7 @@ class Deliveries:
                 return False
             with context.transaction() as session:
                 note_created(session, claimed, pair_id, created, context.now())
-        elif claimed.step is Step.SEND and claimed.outgoing is not None:
+        elif claimed.step is PairStep.SEND and claimed.outgoing is not None:
             if claimed.outgoing.kind is EntryKind.FIELDS and not claimed.outgoing.values:
                 with context.transaction() as session:
                     note_not_carried(session, claimed, pair_id, context.now())
@@ -261,7 +261,7 @@ class Deliveries:
                 moves = note_sent(session, claimed, pair_id, sent, context.now())
                 if moves:
                     _read_what_was_said(session, pair_id)
-        elif claimed.step is Step.READ:
+        elif claimed.step is PairStep.READ:
             with context.reading() as session:
                 connection = session.get_one(TicketPair, pair_id).connection
                 connection_id, takes = connection.id, reads(connection)

@@ -15,13 +15,13 @@ from typing import Final, TypeAlias
 from app.jobs.rules.followers import TITLES
 from app.jobs.tasks.context import Context
 
-Step: TypeAlias = Callable[[Context], object]
+FollowerStep: TypeAlias = Callable[[Context], object]
 """Returns True if there is more to do."""
-FOLLOWERS: Final[dict[str, Step]] = {}
+FOLLOWERS: Final[dict[str, FollowerStep]] = {}
 """Steps by names from ``app.jobs.rules.followers``. ``app.worker.followers`` imports all."""
 
 
-def follows(name: str) -> Callable[[Step], Callable[[Context], None]]:
+def follows(name: str) -> Callable[[FollowerStep], Callable[[Context], None]]:
     """Register a step: a worker calls it within about a second after the change log has grown,
     when the worker starts, and at intervals without a change.
 
@@ -29,7 +29,7 @@ def follows(name: str) -> Callable[[Step], Callable[[Context], None]]:
     """
     assert name in TITLES, name
 
-    def register(step: Step) -> Callable[[Context], None]:
+    def register(step: FollowerStep) -> Callable[[Context], None]:
         assert name not in FOLLOWERS, name
         FOLLOWERS[name] = step
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from app.core.rules.documents.slides import Cell, Chart, Column, Row, Series, Slide, Table, Tone
+from app.core.rules.documents.slides import (
+    Cell,
+    Chart,
+    Column,
+    Series,
+    Slide,
+    SlideRow,
+    Table,
+    Tone,
+)
 from app.matching.figures.per_t1 import Cell as EventCell
 from app.matching.rules.matching import RELATED_WORDS
 from app.matching.services.tables import MatchingTable
@@ -32,8 +41,10 @@ def matching_slide(
     ]
     head = [Column("Site", 1.6)]
     head += [Column(str(quarter), 1, is_number=True) for quarter in table.quarters]
-    rows = [Row([row.site, *_shares(row.cells, row.there)]) for row in table.rows]
-    rows.append(Row([_TOTAL, *_shares(table.totals, [True] * len(table.quarters))], is_total=True))
+    rows = [SlideRow([row.site, *_shares(row.cells, row.there)]) for row in table.rows]
+    rows.append(
+        SlideRow([_TOTAL, *_shares(table.totals, [True] * len(table.quarters))], is_total=True)
+    )
     words = [*said]
     if any(row.tier == 0 for row in table.rows):
         words.append(

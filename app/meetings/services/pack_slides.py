@@ -20,10 +20,10 @@ from app.core.rules.documents.slides import (
     Cell,
     Chart,
     Column,
-    Row,
     Series,
     Slide,
     SlideKind,
+    SlideRow,
     Table,
 )
 from app.core.rules.durations import length_in_words
@@ -143,7 +143,7 @@ def _headlines(
             Table(
                 [Column("Period", 1.4), Column("Tickets", 1, is_number=True)],
                 [
-                    Row([period.words, number])
+                    SlideRow([period.words, number])
                     for period, number in zip(periods, numbers, strict=True)
                 ],
             ),
@@ -183,12 +183,12 @@ def _tickets(
     nothing = CountRow("", [0] * len(periods), 0)
     names = [str(period) for period in periods]
 
-    def row(name: str, at: int | None) -> Row:
+    def row(name: str, at: int | None) -> SlideRow:
         cells: list[Cell] = [name]
         for category, _ in _CATEGORIES:
             cells.append(_at(by_category.get(category, nothing), at))
         cells.append(_at(whole, at))
-        return Row(cells, is_total=at is None)
+        return SlideRow(cells, is_total=at is None)
 
     head = [Column(per.capitalize(), 1.4)]
     head += [Column(word, 1.4, is_number=True) for _, word in _CATEGORIES]
@@ -224,7 +224,7 @@ def _standing(
     verb = "is" if found.count == 1 else "are"
     subtitle = f"{count} created more than {DAYS_STANDING} days ago {verb} open, {now:%Y-%m-%d} UTC"
     rows = [
-        Row(
+        SlideRow(
             [
                 str(ticket.number),
                 ticket.title,
@@ -294,7 +294,7 @@ def _undocumented(
     count = count_events(session, Detected(), wanted, now)
     found = list_events(session, Detected(), wanted, now, limit=MAX_ROWS).rows
     rows = [
-        Row(
+        SlideRow(
             [
                 str(event.id),
                 event.link or event.site,
@@ -363,9 +363,9 @@ def _duties(
     }
     shown = [one for one in _STANDINGS if one[0] is not DutyStatus.DUE or total[DutyStatus.DUE]]
 
-    def row(name: str, mine: Mapping[DutyStatus, int], *, is_total: bool = False) -> Row:
+    def row(name: str, mine: Mapping[DutyStatus, int], *, is_total: bool = False) -> SlideRow:
         numbers = [mine.get(standing, 0) for standing, _ in shown]
-        return Row([name, *numbers, sum(numbers)], is_total=is_total)
+        return SlideRow([name, *numbers, sum(numbers)], is_total=is_total)
 
     whole = sum(total.values())
     return [
@@ -470,21 +470,21 @@ def _reports_of(
     ]
 
 
-def _missing(grid: ReportGrid, now: datetime, due_days: int) -> Sequence[Row]:
+def _missing(grid: ReportGrid, now: datetime, due_days: int) -> Sequence[SlideRow]:
     found = []
     for place, quarter in enumerate(grid.quarters):
         cells = [(row.site, row.cells[place]) for row in grid.rows]
         names = [site for site, cell in cells if cell.is_counted and not cell.is_done]
         if now < quarter.end:
             due = last_day_of(due_at(quarter, due_days))
-            found.append(Row([str(quarter), "", f"not yet due (due by {due})"]))
+            found.append(SlideRow([str(quarter), "", f"not yet due (due by {due})"]))
             continue
         lines = [
             ", ".join(names[at : at + _NAMES_AT_ONCE])
             for at in range(0, len(names), _NAMES_AT_ONCE)
         ]
-        found.append(Row([str(quarter), f"{len(names)}", lines[0] if lines else "none"]))
-        found += [Row(["", "", line]) for line in lines[1:]]
+        found.append(SlideRow([str(quarter), f"{len(names)}", lines[0] if lines else "none"]))
+        found += [SlideRow(["", "", line]) for line in lines[1:]]
     return found
 
 

@@ -26,7 +26,7 @@ from app.notices.adapters.formats import FORMATS
 from app.notices.adapters.plain_mail import guess
 from app.notices.rules.notices import (
     Notice,
-    Reading,
+    NoticeReading,
     SentText,
     Unread,
     clean,
@@ -42,7 +42,7 @@ _SHOWN_HEADERS: Final = ("From", "Date", "Subject", "Message-ID")
 _CUT: Final = "\n[The portal cut the text here: it is too long.]"
 
 
-def read(content: bytes, name: str = "") -> Reading:
+def read(content: bytes, name: str = "") -> NoticeReading:
     """Read the notices in a file. Raises ``Invalid`` only if it is empty or too large."""
     if len(content) > MAX_BYTES:
         raise Invalid("file", f"A notice has at most {MAX_BYTES // 1024 // 1024} MiB")
@@ -54,7 +54,7 @@ def read(content: bytes, name: str = "") -> Reading:
     if start.startswith(b"BEGIN:VCALENDAR"):
         text = decoded(content, "utf-8")
         found = _found(SentText((("text/calendar", text),)))
-        return Reading(name, digest, _shortened(clean(text)), found)
+        return NoticeReading(name, digest, _shortened(clean(text)), found)
     return _mail(content, name, digest)
 
 
@@ -69,16 +69,16 @@ def _shortened(text: str) -> str:
     return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + _CUT
 
 
-def _mail(content: bytes, name: str, digest: str) -> Reading:
+def _mail(content: bytes, name: str, digest: str) -> NoticeReading:
     raw = _shortened(clean(decoded(content, "utf-8")))
     try:
         mail = open_mail(content)
         parts = tuple(_parts(mail))
         subject, sender = _header(mail, "Subject"), _header(mail, "From")
     except UnreadableMail as error:
-        return Reading(name, digest, raw, (Unread(str(error)),))
+        return NoticeReading(name, digest, raw, (Unread(str(error)),))
     except FAILURES:
-        return Reading(name, digest, raw, (Unread("The email cannot be parsed"),))
+        return NoticeReading(name, digest, raw, (Unread("The email cannot be parsed"),))
     heads = "\n".join(
         f"{head}: {value}" for head in _SHOWN_HEADERS if (value := _header(mail, head))
     )
@@ -90,7 +90,7 @@ def _mail(content: bytes, name: str, digest: str) -> Reading:
         body = next((text for media, text in parts if media.endswith("/plain")), whole)
         draft = guess(clean(body), one_line(subject))
         found = (Unread("It contains no calendar (text/calendar or an .ics file)", draft),)
-    return Reading(
+    return NoticeReading(
         name or cut_line(subject, 255),
         digest,
         text,

@@ -132,7 +132,7 @@ class SentText:
 
 
 @dataclass(frozen=True)
-class Reading:
+class NoticeReading:
     """The content of a mail or calendar file; ``text`` is all of its text, for people."""
 
     name: str

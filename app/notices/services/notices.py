@@ -27,8 +27,8 @@ from app.notices.rules.notices import (
     NO_CIRCUIT,
     WHY_LIMIT,
     Notice,
+    NoticeReading,
     Outcome,
-    Reading,
     Unread,
     cut_line,
 )
@@ -79,7 +79,7 @@ def require_take(actor: Actor) -> None:
 # --- import --------------------------------------------------------------------------------------
 
 
-def take_in(session: Session, by: Writer, reading: Reading) -> Sequence[Result]:
+def take_in(session: Session, by: Writer, reading: NoticeReading) -> Sequence[Result]:
     """Process the notices of a file; one result for each. Raises ``Forbidden``."""
     require_take(by.actor)
     take_number(session, NOTICE, 0)  # one file at a time: only the lock
@@ -119,7 +119,7 @@ def _same(row: MaintenanceNotice, why: str) -> Result:
 class _Taking:
     """One file during its import."""
 
-    def __init__(self, session: Session, by: Writer, reading: Reading) -> None:
+    def __init__(self, session: Session, by: Writer, reading: NoticeReading) -> None:
         self.session = session
         self.by = by
         self.reading = reading

@@ -121,7 +121,7 @@ class RecordView:
 
 
 @dataclass(frozen=True)
-class Step:
+class RecordChange:
     """One change of a record: what became what, and why."""
 
     change: Change
@@ -129,7 +129,7 @@ class Step:
     why: str
 
 
-def steps(changes: Sequence[Change]) -> list[Step]:
+def steps(changes: Sequence[Change]) -> list[RecordChange]:
     """The history in words, in the order given."""
     found = []
     for change in changes:
@@ -137,7 +137,7 @@ def steps(changes: Sequence[Change]) -> list[Step]:
         words = [
             (_word(item.field), item.old, item.new) for item in change.fields if item.field != "why"
         ]
-        found.append(Step(change, words, why))
+        found.append(RecordChange(change, words, why))
     return found
 
 

@@ -52,7 +52,7 @@ class ProposalState(StrEnum):
 
 
 @dataclass(frozen=True)
-class Reading:
+class SourceReading:
     """The result of reading a source; with an ``alarm`` nothing was changed."""
 
     run: SourceRun
@@ -111,7 +111,7 @@ def check_size(session: Session, content: CricContent, *, smaller_is_right: bool
 
 def read_source(
     session: Session, by: Writer, content: CricContent, *, smaller_is_right: bool = False
-) -> Reading:
+) -> SourceReading:
     """Note a reading of CRIC and bring the proposals up to date.
 
     With an alarm (see ``check_size``) only that is noted. ``smaller_is_right`` takes a smaller
@@ -136,7 +136,7 @@ def read_source(
         *([FieldChange("proposals", None, str(len(comparison.wanted)))] if not text else []),
     ]
     record_change(session, by, kind=_RUN, thing_id=run.id, fields=fields, version=1)
-    return Reading(run, comparison, new, gone)
+    return SourceReading(run, comparison, new, gone)
 
 
 def _bring_up_to_date(session: Session, by: Writer, comparison: Comparison) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import url_for
 
 from app.core.rules.language import _
-from app.core.web.attached_files import Problem, Row, listed_files, row_of
+from app.core.web.attached_files import FileRow, Problem, listed_files, row_of
 from app.core.web.extensions import db
 from app.core.web.person import acting, writer
 from app.core.web.times import now
@@ -60,7 +60,7 @@ def files_of_version(place: ReportContext, number: int) -> Mapping[str, Any]:
     return {"may_attach": False, "removed_files": removed, **listed_files(rows, ())}
 
 
-def _row(place: ReportContext, file: ReportAttachment, *, is_listed: bool = False) -> Row:
+def _row(place: ReportContext, file: ReportAttachment, *, is_listed: bool = False) -> FileRow:
     site, quarter = place.site.key, str(place.quarter)
     places = (
         url_for(f"report_attachments.{name}", site=site, quarter=quarter, number=file.number)

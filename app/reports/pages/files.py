@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.core.figures.tables import Cell, FigureTable
-from app.core.rules.documents.slides import Column, Row, Slide, Table
+from app.core.rules.documents.slides import Column, Slide, SlideRow, Table
 from app.core.rules.language import _
 from app.reports.rules.documents import (
     QUARTER_COLUMNS,
@@ -119,7 +119,7 @@ def slides_of_quarter(document: QuarterDocument) -> Sequence[Slide]:
     columns = [Column(_("Site"), 1.6), Column(_("Report"), 1.8)]
     columns += [Column(word.partition(",")[0], 1.2, is_number=True) for word in words]
     rows = [
-        Row([one.site, one.standing, *(one.words(key) or None for key in QUARTER_COLUMNS)])
+        SlideRow([one.site, one.standing, *(one.words(key) or None for key in QUARTER_COLUMNS)])
         for one in document.sites
     ]
     return [

@@ -27,7 +27,7 @@ BY_HAND: Final = "by hand "
 
 
 @dataclass(frozen=True, order=True)
-class Step:
+class ReminderStep:
     """A reminder, by its days after the due day; before it they are below zero."""
 
     days: int
@@ -51,7 +51,7 @@ class Step:
         return _("%(days)s days after the due date", days=self.days)
 
 
-STEPS: Final[Sequence[Step]] = tuple(Step(days) for days in (-BEFORE, 0, *AFTER))
+STEPS: Final[Sequence[ReminderStep]] = tuple(ReminderStep(days) for days in (-BEFORE, 0, *AFTER))
 
 
 def step_in_words(stored: str) -> str:
@@ -66,23 +66,23 @@ def due_day(quarter: Quarter, due_days: int) -> datetime:
     return due_at(quarter, due_days) - timedelta(days=1)
 
 
-def step_at(quarter: Quarter, due_days: int, step: Step) -> datetime:
+def step_at(quarter: Quarter, due_days: int, step: ReminderStep) -> datetime:
     """When a step is due."""
     return due_day(quarter, due_days) + timedelta(days=step.days)
 
 
-def steps_of(quarter: Quarter, due_days: int) -> Sequence[Step]:
+def steps_of(quarter: Quarter, due_days: int) -> Sequence[ReminderStep]:
     """The reminders of a quarter; none before it has ended, when nothing can be submitted yet."""
     return [one for one in STEPS if step_at(quarter, due_days, one) >= quarter.end]
 
 
-def step_due(quarter: Quarter, due_days: int, now: datetime) -> Step | None:
+def step_due(quarter: Quarter, due_days: int, now: datetime) -> ReminderStep | None:
     """The step that holds now, None before the first one and when the last one is over."""
     begun = [one for one in steps_of(quarter, due_days) if step_at(quarter, due_days, one) <= now]
     return begun[-1] if begun and now < _over(quarter, due_days) else None
 
 
-def next_step(quarter: Quarter, due_days: int, now: datetime) -> Step | None:
+def next_step(quarter: Quarter, due_days: int, now: datetime) -> ReminderStep | None:
     """The first step that is still ahead."""
     return next(
         (one for one in steps_of(quarter, due_days) if step_at(quarter, due_days, one) > now), None

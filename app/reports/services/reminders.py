@@ -28,7 +28,7 @@ from app.reports.models.reports import Report
 from app.reports.rules.notifications import reminder_notification
 from app.reports.rules.reminders import (
     BY_HAND,
-    Step,
+    ReminderStep,
     next_step,
     quarters_reminded_of,
     step_at,
@@ -58,7 +58,7 @@ class Owing:
     """Why the site is not reminded; "" = it is."""
     last: ReportReminder | None
     """The newest reminder that was sent."""
-    ahead: Step | None
+    ahead: ReminderStep | None
     """The next one that the portal sends by itself."""
     ahead_at: datetime | None
 
@@ -126,7 +126,7 @@ def _standing(
 
 def reminders_due(
     session: Session, now: datetime, due_days: int
-) -> Sequence[tuple[int, Quarter, Step]]:
+) -> Sequence[tuple[int, Quarter, ReminderStep]]:
     """Site, quarter and step of each reminder that is to be sent now. Only reads."""
     found = []
     sent = {
@@ -149,7 +149,7 @@ def reminders_due(
 
 
 def send_reminder(
-    session: Session, by: Writer, site_id: int, quarter: Quarter, step: Step, due_days: int
+    session: Session, by: Writer, site_id: int, quarter: Quarter, step: ReminderStep, due_days: int
 ) -> ReportReminder | None:
     """Send one step of one report; None where that was done already, or is not needed any more.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from app.core.rules.access import Actor, ActorKind, Role
-from app.core.rules.documents.slides import Column, Row, Slide, Table, Tone
+from app.core.rules.documents.slides import Column, Slide, SlideRow, Table, Tone
 from app.reports.rules.reports import ReportStatus, ShownState
 from app.reports.services.grid import ReportGrid
 
@@ -32,9 +32,13 @@ def submitted_of_due(grid: ReportGrid) -> str:
 def grid_slide(grid: ReportGrid, title: str, subtitle: str, source: str) -> Slide:
     """A row for each site; below them how many are submitted."""
     words = {f"{shown}{late}": tone for shown, tone in _TONES.items() for late in ("", _LATE)}
-    rows = [Row([row.site, *(_words(cell.standing) for cell in row.cells)]) for row in grid.rows]
+    rows = [
+        SlideRow([row.site, *(_words(cell.standing) for cell in row.cells)]) for row in grid.rows
+    ]
     rows.append(
-        Row(["Submitted", *(f"{one.done} of {one.asked}" for one in grid.counts)], is_total=True)
+        SlideRow(
+            ["Submitted", *(f"{one.done} of {one.asked}" for one in grid.counts)], is_total=True
+        )
     )
     head = [Column("Site", 1.6), *(Column(str(quarter), 1.2) for quarter in grid.quarters)]
     return Slide(title, subtitle, source, table=Table(head, rows, words))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from app.core.rules.documents.slides import Cell, Chart, Column, Row, Series, Slide, Table
+from app.core.rules.documents.slides import Cell, Chart, Column, Series, Slide, SlideRow, Table
 from app.core.rules.quarters import CalendarPeriod
 from app.statistics.services.availability import AvailabilityRow
 from app.statistics.services.figures import CountRow
@@ -35,15 +35,15 @@ def counts_slide(
     names = [str(period) for period in periods]
     chart = Chart(names, [Series("Tickets", list(whole.counts))])
     if not named:
-        rows = [Row([name, count]) for name, count in zip(names, whole.counts, strict=True)]
-        rows.append(Row([TOTAL, whole.total], is_total=True))
+        rows = [SlideRow([name, count]) for name, count in zip(names, whole.counts, strict=True)]
+        rows.append(SlideRow([TOTAL, whole.total], is_total=True))
         columns = [Column("Period", 1.4), Column("Tickets", 1, is_number=True)]
         return Slide(finding, subtitle, "", chart, Table(columns, rows))
     shown = slice(-_PERIODS, None)
     columns = [Column(head, 2)]
     columns += [Column(name, 1, is_number=True) for name in [*names[shown], "Total"]]
-    rows = [Row([name, *row.counts[shown], row.total]) for name, row in named[:MAX_ROWS]]
-    rows.append(Row([TOTAL, *whole.counts[shown], whole.total], is_total=True))
+    rows = [SlideRow([name, *row.counts[shown], row.total]) for name, row in named[:MAX_ROWS]]
+    rows.append(SlideRow([TOTAL, *whole.counts[shown], whole.total], is_total=True))
     words = left_in_words(len(named) - MAX_ROWS)
     if len(names) > _PERIODS:
         words.append(f"The table has the newest {_PERIODS} periods; totals cover all periods.")
@@ -70,7 +70,7 @@ def availability_slide(
         if share
     ]
     lines = [
-        Row([name, *line[shown]], is_total=at == len(rows))
+        SlideRow([name, *line[shown]], is_total=at == len(rows))
         for at, (name, line) in enumerate(
             zip([*(row.name for row, _ in rows), whole.name], cells, strict=True)
         )
@@ -97,7 +97,7 @@ def rows_slide(
     left: int,
 ) -> Slide:
     """A list; ``left``: how many more the page has."""
-    table = Table(columns, [Row(row) for row in rows]) if rows else None
+    table = Table(columns, [SlideRow(row) for row in rows]) if rows else None
     return Slide(finding, subtitle, "", None, table, left_in_words(left))
 
 

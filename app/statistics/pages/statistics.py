@@ -13,7 +13,7 @@ from app.core.figures.tables import Cell as FileCell
 from app.core.figures.tables import FigureTable
 from app.core.rules.counted import DAYS_STANDING, DECK_NUMBERS, DECK_SOURCE, Counted
 from app.core.rules.documents.slides import Cell as SlideCell
-from app.core.rules.documents.slides import Column, Row, Slide, Table
+from app.core.rules.documents.slides import Column, Slide, SlideRow, Table
 from app.core.rules.durations import days_in_words
 from app.core.rules.language import _, joined, said_word
 from app.core.rules.quarters import (
@@ -592,7 +592,7 @@ def _times_slide(
 ) -> Slide:
     medians = [row.measures["solution"].median for row in by_period]
     rows = [
-        Row(
+        SlideRow(
             [
                 _name(row.value, question.by) if question.by else row.value,
                 row.tickets,

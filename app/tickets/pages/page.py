@@ -36,7 +36,7 @@ from app.tickets.pages.panels import TICKET_PANELS
 from app.tickets.pages.recipients import will_notify_of
 from app.tickets.pages.relations import related_section
 from app.tickets.pages.texts import links_in
-from app.tickets.pages.timeline import Entry, entries_of, rich_fields, with_stories
+from app.tickets.pages.timeline import TimelineEntry, entries_of, rich_fields, with_stories
 from app.tickets.rules.content import DEFAULTS, LABELS, TIMES
 from app.tickets.rules.fields import Where, fields_at
 from app.tickets.rules.tickets import FINAL_STATES, Category, State, is_open
@@ -44,7 +44,7 @@ from app.tickets.rules.undo import is_undoable
 from app.tickets.services import lifecycle as verbs
 from app.tickets.services.fields import day_of, facts_of
 from app.tickets.services.merging import stories_of
-from app.tickets.services.timeline import Step, timeline_of
+from app.tickets.services.timeline import TimelineStep, timeline_of
 from app.tickets.services.whole_ticket import WholeTicket, read_whole_ticket
 
 NUMBER = "<int(max=2147483647):number>"
@@ -194,7 +194,9 @@ def _asking_end(ticket: Ticket, form: _Solving, *, is_over: bool) -> _Solving:
     return form
 
 
-def _undoable(actor: access.Actor, ticket: Ticket, steps: Sequence[Step]) -> Step | None:
+def _undoable(
+    actor: access.Actor, ticket: Ticket, steps: Sequence[TimelineStep]
+) -> TimelineStep | None:
     """The newest step, if it is a move that this person may take back."""
     newest = steps[-1] if steps else None
     if newest is None or newest.version != ticket.version or newest.version == 1:
@@ -204,7 +206,7 @@ def _undoable(actor: access.Actor, ticket: Ticket, steps: Sequence[Step]) -> Ste
     return newest if mine and is_undoable(fields, newest.at, now()) else None
 
 
-def _texts(ticket: Ticket, entries: Sequence[Entry], preview: str) -> list[str]:
+def _texts(ticket: Ticket, entries: Sequence[TimelineEntry], preview: str) -> list[str]:
     comments = [text for entry in entries for text in (entry.comment, entry.internal_comment)]
     return [ticket.description, ticket.solution, preview, *comments]
 

@@ -23,7 +23,7 @@ from app.tickets.rules.reminders import REMINDER
 from app.tickets.rules.undo import is_undo
 from app.tickets.services.attachments import ATTACHMENT
 from app.tickets.services.merging import MergedStory
-from app.tickets.services.timeline import Step
+from app.tickets.services.timeline import TimelineStep
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class FieldLine:
 
 
 @dataclass(frozen=True)
-class Entry:
+class TimelineEntry:
     """One change as the timeline shows it. ``version`` is its anchor."""
 
     version: int
@@ -75,7 +75,7 @@ class Entry:
         return bool(self.internal_comment) and not self.comment
 
 
-def rich_fields(steps: Iterable[Step]) -> frozenset[str]:
+def rich_fields(steps: Iterable[TimelineStep]) -> frozenset[str]:
     """The fields whose present value was written in the portal; undoing only puts one back."""
     doors: dict[tuple[str, str | None], str] = {}
     present: dict[str, str | None] = {}
@@ -97,7 +97,7 @@ def _answered(logged: str | None) -> str:
     )
 
 
-def entries_of(steps: Iterable[Step], *, fresh: int = 0) -> list[Entry]:
+def entries_of(steps: Iterable[TimelineStep], *, fresh: int = 0) -> list[TimelineEntry]:
     """The entries of these steps; ``fresh`` is the version just written."""
     found = list(steps)
     return [
@@ -106,7 +106,7 @@ def entries_of(steps: Iterable[Step], *, fresh: int = 0) -> list[Entry]:
     ]
 
 
-def _undoes(before: Step | None, step: Step) -> bool:
+def _undoes(before: TimelineStep | None, step: TimelineStep) -> bool:
     """Whether a step took back the move of the step before it."""
     if (
         before is None
@@ -124,7 +124,9 @@ def _undoes(before: Step | None, step: Step) -> bool:
     return is_undo(old, new, step.at - before.at)
 
 
-def with_stories(entries: Sequence[Entry], stories: Iterable[MergedStory]) -> list[Entry]:
+def with_stories(
+    entries: Sequence[TimelineEntry], stories: Iterable[MergedStory]
+) -> list[TimelineEntry]:
     """The entries of a ticket with those of its duplicates between them, by their time.
 
     Of a duplicate all that somebody wrote: description, comments, solution, files. How its fields
@@ -141,7 +143,7 @@ def with_stories(entries: Sequence[Entry], stories: Iterable[MergedStory]) -> li
 _WRITTEN = (LABELS["title"], LABELS["description"], LABELS["solution"])
 
 
-def _entries_of(story: MergedStory) -> Iterator[Entry]:
+def _entries_of(story: MergedStory) -> Iterator[TimelineEntry]:
     for entry in entries_of(story.steps):
         if entry.comment == MERGED_COMMENT:
             continue
@@ -161,7 +163,7 @@ def _line(name: str, item: FieldChange) -> FieldLine:
     return FieldLine(LABELS.get(name, name), old, new, name in RELATION_FIELDS)
 
 
-def _entry(step: Step, *, fresh: bool, undoes: bool) -> Entry:
+def _entry(step: TimelineStep, *, fresh: bool, undoes: bool) -> TimelineEntry:
     found = {item.field: item for item in step.fields}
     comment, internal = step.public_comment, step.internal_comment
     first = step.version == 1
@@ -191,7 +193,7 @@ def _entry(step: Step, *, fresh: bool, undoes: bool) -> Entry:
         what, icon = _("attached") if file.new else _("removed"), "file"
     else:
         what, icon = _("edited"), "pencil"
-    return Entry(
+    return TimelineEntry(
         version=step.version,
         at=step.at,
         author=step.author,

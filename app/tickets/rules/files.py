@@ -38,11 +38,11 @@ _FREE_TEXTS: Final = tuple(
 """Only these can begin like a formula or need quotes: the others are numbers, times and words of
 closed lists."""
 
-Row = Sequence[str]
+TicketCells = Sequence[str]
 """The cells of one ticket in the order of ``COLUMNS``, as they are: not yet made safe."""
 
 
-def csv_lines(rows: Iterable[Row]) -> str:
+def csv_lines(rows: Iterable[TicketCells]) -> str:
     """Rows as lines of a CSV file, safe in a spreadsheet."""
     return spreadsheets.csv_lines(rows, _FREE_TEXTS)
 

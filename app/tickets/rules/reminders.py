@@ -24,7 +24,7 @@ PUNCTUAL: Final = timedelta(hours=1)
 came later (the portal was down) does, so that nobody is given less time to reply."""
 
 
-class Step(StrEnum):
+class WaitingStep(StrEnum):
     """What is to be done about a ticket that waits."""
 
     REMIND = "remind"
@@ -40,11 +40,11 @@ def next_step_at(since: datetime, reminded: Sequence[datetime]) -> datetime:
     return due
 
 
-def due_step(since: datetime, reminded: Sequence[datetime], as_of: datetime) -> Step | None:
+def due_step(since: datetime, reminded: Sequence[datetime], as_of: datetime) -> WaitingStep | None:
     """What is to be done at ``as_of``; None = nothing yet. One step at a time."""
     if as_of < next_step_at(since, reminded):
         return None
-    return Step.REMIND if len(reminded) < REMINDERS else Step.GIVE_UP
+    return WaitingStep.REMIND if len(reminded) < REMINDERS else WaitingStep.GIVE_UP
 
 
 def in_words(number: int) -> str:

@@ -19,7 +19,7 @@ from app.core.rules.language import _
 from app.core.services.changes import TICKET, of_kind
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.lists.query import readable
-from app.tickets.services.timeline import Step, steps_of
+from app.tickets.services.timeline import TimelineStep, steps_of
 
 EXAMINED = 10_000
 """Most changes that one page looks at, whatever the account may read of them."""
@@ -32,7 +32,7 @@ class FeedRow:
     id: int
     number: int
     own: bool
-    step: Step
+    step: TimelineStep
 
 
 @dataclass(frozen=True)

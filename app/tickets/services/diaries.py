@@ -65,7 +65,7 @@ def diary_of(number: ColumnElement[int]) -> ColumnElement[Any]:
 
 
 @dataclass(frozen=True)
-class Entry:
+class DiaryEntry:
     """One entry: time (UTC), stated author and text."""
 
     at: datetime
@@ -87,18 +87,18 @@ def may_see_entry(actor: Actor, *, internal: bool, partner_id: int | None) -> bo
 
 def entries_of(
     session: Session, actor: Actor, numbers: Sequence[int]
-) -> Mapping[int, Sequence[Entry]]:
+) -> Mapping[int, Sequence[DiaryEntry]]:
     """The entries that the actor may read, by ticket number, oldest first."""
-    found: dict[int, list[Entry]] = defaultdict(list)
+    found: dict[int, list[DiaryEntry]] = defaultdict(list)
     rows = session.connection().execute(_ENTRIES, {"numbers": numbers})
     for number, at, author, partner_id, field, text in rows:
         internal = field == INTERNAL
         if text and may_see_entry(actor, internal=internal, partner_id=partner_id):
-            found[number].append(Entry(at, author, text, internal))
+            found[number].append(DiaryEntry(at, author, text, internal))
     return found
 
 
-def read_diary(actor: Actor, value: Sequence[Any] | None) -> Sequence[Entry]:
+def read_diary(actor: Actor, value: Sequence[Any] | None) -> Sequence[DiaryEntry]:
     """The entries that the actor may read, oldest first. ``value``: of ``diary_of``."""
     found = []
     for _version, _position, at, author, partner_id, field, text in sorted(
@@ -106,7 +106,7 @@ def read_diary(actor: Actor, value: Sequence[Any] | None) -> Sequence[Entry]:
     ):
         internal = field == INTERNAL
         if text and may_see_entry(actor, internal=internal, partner_id=partner_id):
-            found.append(Entry(_time(at), author, text, internal))
+            found.append(DiaryEntry(_time(at), author, text, internal))
     return found
 
 

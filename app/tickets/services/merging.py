@@ -34,7 +34,7 @@ from app.tickets.services.relations import (
     row_of,
     unrelate_tickets,
 )
-from app.tickets.services.timeline import Step, steps_of
+from app.tickets.services.timeline import TimelineStep, steps_of
 
 
 def merge_tickets(session: Session, by: Writer, number: int, master: int) -> Ticket:
@@ -167,7 +167,7 @@ class MergedStory:
 
     number: int
     description: str
-    steps: Sequence[Step]
+    steps: Sequence[TimelineStep]
     attachments: Collection[int]
     """The ids of its files that were not removed."""
 
@@ -186,7 +186,7 @@ def stories_of(session: Session, actor: Actor, numbers: Collection[int]) -> Sequ
         .unique()
         .all()
     )
-    steps: dict[int, list[Step]] = {number: [] for number in sorted(numbers)}
+    steps: dict[int, list[TimelineStep]] = {number: [] for number in sorted(numbers)}
     for change, step in zip(changes, steps_of(session, actor, changes), strict=True):
         if step is not None:
             steps[change.thing_id].append(step)

@@ -22,7 +22,7 @@ from app.tickets.models.tickets import Ticket
 from app.tickets.rules.reminders import (
     DAYS_BETWEEN,
     REMINDER,
-    Step,
+    WaitingStep,
     due_step,
     in_words,
     reason_to_give_up,
@@ -68,7 +68,7 @@ def overdue_replies(
     return due, rows[-1].number if len(rows) == LOOKED_AT else None
 
 
-def take_due_step(session: Session, by: Writer, number: int) -> Step | None:
+def take_due_step(session: Session, by: Writer, number: int) -> WaitingStep | None:
     """Do what is due about one ticket now; None if nothing is (any more)."""
     ticket = locked_ticket(session, number)
     if ticket.state != State.WAITING:
@@ -76,16 +76,16 @@ def take_due_step(session: Session, by: Writer, number: int) -> Step | None:
     wait = waits_of(session, [number]).get(number)
     step = _step(wait, ticket.changed_at, by.now)
     reminded = wait.reminded if wait is not None else []
-    if step is Step.REMIND:
+    if step is WaitingStep.REMIND:
         made = FieldChange(REMINDER, None, in_words(len(reminded) + 1))
         record_on_ticket(session, by, ticket, [made])
-    elif step is Step.GIVE_UP:
+    elif step is WaitingStep.GIVE_UP:
         reason = reason_to_give_up(reminded)
         move_ticket(session, by, number, State.UNSOLVED, public_comment=reason)
     return step
 
 
-def _step(wait: Wait | None, changed_at: datetime, as_of: datetime) -> Step | None:
+def _step(wait: Wait | None, changed_at: datetime, as_of: datetime) -> WaitingStep | None:
     if wait is None:  # its log does not tell since when it waits; at the latest since then
         wait = Wait(changed_at)
     return due_step(wait.since, wait.reminded, as_of)

@@ -34,7 +34,7 @@ from app.tickets.models.tickets import (
 )
 from app.tickets.rules.content import Reference
 from app.tickets.services.diaries import (
-    Entry,
+    DiaryEntry,
     diary_of,
     entries_of,
     read_diary,
@@ -101,7 +101,7 @@ def _one(*, own: bool) -> Select[Any]:
 
 def read_ticket_row(
     session: Session, actor: Actor, number: int
-) -> tuple[TicketRow, Sequence[Entry]] | None:
+) -> tuple[TicketRow, Sequence[DiaryEntry]] | None:
     """The ticket of this number with its diary entries, as far as the actor may read them."""
     statement = _one(own=not reads_all(actor))
     given = {"number": number, "partner_id": actor.partner_id}
@@ -121,7 +121,7 @@ def read_bare_rows(
 
 def read_ticket_rows(
     session: Session, actor: Actor, numbers: Select[int] | Collection[int]
-) -> Iterator[tuple[TicketRow, Sequence[Entry]]]:
+) -> Iterator[tuple[TicketRow, Sequence[DiaryEntry]]]:
     """The tickets of these numbers that the actor may read, ordered by number, each with the diary
     entries that it may read. Diaries are read for 500 tickets at a time."""
     for some in read_bare_rows(session, actor, numbers).partitions(_AT_ONCE):
@@ -161,7 +161,7 @@ class WholeRow:
     links: Sequence[AffectedLink]
     sites: Sequence[AffectedSite]
     references: Sequence[Reference]
-    diary: Sequence[Entry]
+    diary: Sequence[DiaryEntry]
     handed_to_partners: frozenset[int]
     site_ids: frozenset[int]
 

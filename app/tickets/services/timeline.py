@@ -25,7 +25,7 @@ _READER = Actor(kind=ActorKind.PERSON, account="", role=Role.READER)
 
 
 @dataclass(frozen=True)
-class Step:
+class TimelineStep:
     """One change as shown: its entries (public and internal) and the fields that it changed."""
 
     version: int
@@ -60,7 +60,7 @@ def is_hidden(field: str) -> bool:
     return field == INTERNAL or not _may_see(_READER, field, None)
 
 
-def timeline_of(session: Session, actor: Actor, number: int) -> Sequence[Step]:
+def timeline_of(session: Session, actor: Actor, number: int) -> Sequence[TimelineStep]:
     """The steps that this actor may see; a step of which nothing may be seen is left out.
 
     Other tickets are named only where the actor may read them.
@@ -69,7 +69,9 @@ def timeline_of(session: Session, actor: Actor, number: int) -> Sequence[Step]:
     return [step for step in steps if step is not None]
 
 
-def steps_of(session: Session, actor: Actor, changes: Sequence[Change]) -> Sequence[Step | None]:
+def steps_of(
+    session: Session, actor: Actor, changes: Sequence[Change]
+) -> Sequence[TimelineStep | None]:
     """Each change of a ticket that the actor may read as a step, None if nothing may be seen."""
     named = {int(text) for change in changes for text in _numbers_in(change)}
     readable = {str(other) for other in readable_numbers(session, actor, named)}
@@ -87,7 +89,7 @@ def _numbers_in(change: Change) -> Sequence[str]:
     ]
 
 
-def _step(actor: Actor, change: Change, readable: Collection[str]) -> Step | None:
+def _step(actor: Actor, change: Change, readable: Collection[str]) -> TimelineStep | None:
     """``readable``: the numbers of other tickets that may be named."""
     texts = {PUBLIC: "", INTERNAL: ""}
     fields = []
@@ -105,7 +107,7 @@ def _step(actor: Actor, change: Change, readable: Collection[str]) -> Step | Non
             fields.append(FieldChange(item.field, old, item.new))
     if not fields and not any(texts.values()):
         return None
-    return Step(
+    return TimelineStep(
         version=change.version,
         at=change.at,
         author=change.author,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from app.jobs.tasks.context import Context
-from app.tickets.rules.reminders import Step
+from app.tickets.rules.reminders import WaitingStep
 from app.tickets.services.lifecycle import close_due_tickets
 from app.tickets.services.reminders import overdue_replies, take_due_step
 
@@ -31,7 +31,7 @@ def close_due(context: Context) -> str:
 
 def remind(context: Context) -> str:
     """Remind of replies that are overdue, and give up those that were reminded of twice."""
-    done: dict[Step, list[int]] = {step: [] for step in Step}
+    done: dict[WaitingStep, list[int]] = {step: [] for step in WaitingStep}
     after: int | None = 0
     while after is not None and not context.is_ending():
         with context.reading() as session:
@@ -45,7 +45,7 @@ def remind(context: Context) -> str:
                 done[step].append(number)
     reminded = [
         f"{words} {in_words(done[step])}"
-        for step, words in ((Step.REMIND, "Reminded of"), (Step.GIVE_UP, "Gave up"))
+        for step, words in ((WaitingStep.REMIND, "Reminded of"), (WaitingStep.GIVE_UP, "Gave up"))
         if done[step]
     ]
     return "; ".join(reminded) or "No reply was overdue"

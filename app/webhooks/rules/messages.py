@@ -18,7 +18,7 @@ from typing import Any, Final
 from app.core.rules.language import _
 
 
-class Kind(StrEnum):
+class MessageKind(StrEnum):
     """What happened to a ticket; if several apply, the first is the message's kind."""
 
     CREATED = "ticket.created"
@@ -30,10 +30,10 @@ class Kind(StrEnum):
 TEST: Final = "webhook.test"
 """The kind of a test message, sent by hand."""
 MEANINGS: Final[Mapping[str, str]] = {
-    Kind.CREATED: _("a ticket was created"),
-    Kind.STATE: _("its state changed"),
-    Kind.COMMENTED: _("somebody commented"),
-    Kind.CHANGED: _("anything else changed: a field, a link, a file"),
+    MessageKind.CREATED: _("a ticket was created"),
+    MessageKind.STATE: _("its state changed"),
+    MessageKind.COMMENTED: _("somebody commented"),
+    MessageKind.CHANGED: _("anything else changed: a field, a link, a file"),
 }
 MOST_OF_A_VALUE: Final = 2000
 """Characters of a value that are sent; longer ones are cut and marked."""
@@ -64,17 +64,17 @@ class TicketNews:
     values: Sequence[Value]
 
 
-def kinds_of(version: int, fields: Collection[str]) -> Sequence[Kind]:
+def kinds_of(version: int, fields: Collection[str]) -> Sequence[MessageKind]:
     """The kinds of a change of these fields, the most significant first."""
     if version == 1:
-        return (Kind.CREATED,)
+        return (MessageKind.CREATED,)
     found = []
     if "state" in fields:
-        found.append(Kind.STATE)
+        found.append(MessageKind.STATE)
     if _COMMENTS.intersection(fields):
-        found.append(Kind.COMMENTED)
+        found.append(MessageKind.COMMENTED)
     if set(fields) - _COMMENTS - {"state"}:
-        found.append(Kind.CHANGED)
+        found.append(MessageKind.CHANGED)
     return found
 
 

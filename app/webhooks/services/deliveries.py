@@ -20,7 +20,7 @@ from app.core.rules.webhooks import signed_headers
 from app.jobs.services.claims import claim, claimed
 from app.tickets.rules.fields import BY_NAME
 from app.tickets.services.diaries import INTERNAL, PUBLIC
-from app.tickets.services.timeline import Step, is_hidden
+from app.tickets.services.timeline import TimelineStep, is_hidden
 from app.webhooks.models.webhooks import Webhook, WebhookDelivery
 from app.webhooks.rules.delivering import (
     MAX_WAITING,
@@ -268,7 +268,7 @@ def _content(
     return message_of(delivery.key, delivery.kind, news, public_url)
 
 
-def _values(step: Step) -> list[Value]:
+def _values(step: TimelineStep) -> list[Value]:
     texts = ((PUBLIC, step.public_comment), (INTERNAL, step.internal_comment))
     given = [(one.field, one.old, one.new) for one in step.fields]
     given += [(name, None, text) for name, text in texts if text]

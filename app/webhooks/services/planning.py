@@ -28,7 +28,7 @@ from app.tickets.models.tickets import Ticket
 from app.tickets.services.diaries import INTERNAL, PUBLIC
 from app.tickets.services.lists.lists import condition_of
 from app.tickets.services.lists.query import readable
-from app.tickets.services.timeline import Step, steps_of
+from app.tickets.services.timeline import TimelineStep, steps_of
 from app.webhooks.models.webhooks import Webhook, WebhookDelivery
 from app.webhooks.rules.delivering import Off, State
 from app.webhooks.rules.messages import kinds_of, new_message_id
@@ -121,7 +121,7 @@ def actor_of(session: Session, webhook: Webhook) -> Actor | None:
 
 def readable_changes(
     session: Session, actor: Actor, changes: Sequence[Change], wanted: ColumnElement[bool]
-) -> Iterable[tuple[Change, Step]]:
+) -> Iterable[tuple[Change, TimelineStep]]:
     """Those of the changes that the actor may read, of the ``wanted`` tickets, as the actor sees
     them."""
     numbers = {change.thing_id for change in changes}
@@ -136,7 +136,7 @@ def readable_changes(
             yield change, step
 
 
-def fields_of(step: Step) -> Sequence[str]:
+def fields_of(step: TimelineStep) -> Sequence[str]:
     """The names of the changed fields, including entries."""
     texts = ((PUBLIC, step.public_comment), (INTERNAL, step.internal_comment))
     return [name for name, text in texts if text] + [one.field for one in step.fields]

@@ -363,10 +363,10 @@ def _checked(wanted: Subscription, private_hosts: Collection[str]) -> Subscripti
     url = wanted.url.strip()
     if (problem := _problem_of_url(url, private_hosts)) is not None:
         problems["url"] = problem
-    kinds = [str(kind) for kind in messages.Kind if kind in wanted.kinds]
+    kinds = [str(kind) for kind in messages.MessageKind if kind in wanted.kinds]
     if not kinds or set(wanted.kinds) - set(kinds):
         problems["kinds"] = _(
-            "Choose at least one of: %(allowed)s", allowed=", ".join(messages.Kind)
+            "Choose at least one of: %(allowed)s", allowed=", ".join(messages.MessageKind)
         )
     found = ""
     try:

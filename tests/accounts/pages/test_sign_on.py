@@ -19,7 +19,7 @@ from app.accounts.models.sign_on import Identity
 from app.accounts.pages.login import PROVED_AT
 from app.accounts.pages.sign_on import BEGUN
 from app.accounts.services import people
-from app.accounts.services.sign_on_map import Row, rows_in_use, save_map
+from app.accounts.services.sign_on_map import TypedMapRow, rows_in_use, save_map
 from app.accounts.web.own_password import SIGN_ON_AGAIN
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
@@ -80,7 +80,10 @@ def app(app_with: Callable[..., Flask], provider: IdentityProvider) -> Flask:
 
 @pytest.fixture
 def mapped(session: Session, cast: Cast) -> None:
-    rows = [Row(OPERATORS, "operator"), Row("urn:example:group:lhcopn:k*", "reporter", "DE-KIT")]
+    rows = [
+        TypedMapRow(OPERATORS, "operator"),
+        TypedMapRow("urn:example:group:lhcopn:k*", "reporter", "DE-KIT"),
+    ]
     with transaction(session):
         save_map(session, writer(cast.admin), rows, 0)
 

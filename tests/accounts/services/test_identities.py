@@ -15,7 +15,7 @@ from app.accounts.models.sign_on import Identity
 from app.accounts.rules.sign_on import Claimed
 from app.accounts.services import identities, people
 from app.accounts.services.reset_links import make_reset_link
-from app.accounts.services.sign_on_map import Row, map_in_use, rows_in_use, save_map
+from app.accounts.services.sign_on_map import TypedMapRow, map_in_use, rows_in_use, save_map
 from app.core.database.transactions import transaction
 from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid
 from app.mail.models.mails import MailMessage
@@ -40,7 +40,7 @@ def sign_on(session: Session, said: Claimed) -> User:
     return found
 
 
-def map_rows(session: Session, cast: Cast, *rows: Row) -> None:
+def map_rows(session: Session, cast: Cast, *rows: TypedMapRow) -> None:
     with transaction(session):
         before = map_in_use(session)
         save_map(session, writer(cast.admin), rows, before.version if before else 0)
@@ -89,7 +89,7 @@ def test_the_mail_follows_until_it_is_changed_here(session: Session, cast: Cast)
 
 
 def test_the_role_follows_the_map_and_each_change_is_logged(session: Session, cast: Cast) -> None:
-    map_rows(session, cast, Row("noc", "admin"), Row("kit", "reporter", "GRIDKA"))
+    map_rows(session, cast, TypedMapRow("noc", "admin"), TypedMapRow("kit", "reporter", "GRIDKA"))
     assert sign_on(session, CURIE).role == "admin"
     assert newest(session, "mcurie") == [("role", "reader", "admin")]
     user = sign_on(session, replace(CURIE, values=("kit",)))
@@ -102,7 +102,7 @@ def test_the_role_follows_the_map_and_each_change_is_logged(session: Session, ca
 
 
 def test_a_local_admin_that_is_linked_stays_one(session: Session, cast: Cast) -> None:
-    map_rows(session, cast, Row("noc", "reader"))
+    map_rows(session, cast, TypedMapRow("noc", "reader"))
     with transaction(session):
         identities.link(session, writer(cast.admin), "admin", CURIE)
     assert sign_on(session, CURIE).role == "admin"
@@ -178,7 +178,7 @@ def test_unlinking(session: Session, cast: Cast) -> None:
 
 
 def test_a_disabled_person_and_a_site_that_is_gone(session: Session, cast: Cast) -> None:
-    map_rows(session, cast, Row("noc", "reporter", "pic"))
+    map_rows(session, cast, TypedMapRow("noc", "reporter", "pic"))
     user = sign_on(session, CURIE)
     assert user.role == "reporter"
     with transaction(session):
@@ -190,19 +190,19 @@ def test_a_disabled_person_and_a_site_that_is_gone(session: Session, cast: Cast)
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        (Row("", "reader"), "needs a value"),
-        (Row("x" * 501, "reader"), "at most 500 characters"),
-        (Row("x\x00", "reader"), "control"),
-        (Row("x", "root"), "allowed values"),
-        (Row("x", "operator", "pic"), "only a reporter"),
-        (Row("x", "reporter"), "needs a site"),
-        (Row("x", "reporter", "nowhere"), "No site has this name"),
-        (Row("x", "reporter", "\x00"), "control"),
+        (TypedMapRow("", "reader"), "needs a value"),
+        (TypedMapRow("x" * 501, "reader"), "at most 500 characters"),
+        (TypedMapRow("x\x00", "reader"), "control"),
+        (TypedMapRow("x", "root"), "allowed values"),
+        (TypedMapRow("x", "operator", "pic"), "only a reporter"),
+        (TypedMapRow("x", "reporter"), "needs a site"),
+        (TypedMapRow("x", "reporter", "nowhere"), "No site has this name"),
+        (TypedMapRow("x", "reporter", "\x00"), "control"),
     ],
 )
-def test_rows_that_are_none(session: Session, cast: Cast, row: Row, words: str) -> None:
+def test_rows_that_are_none(session: Session, cast: Cast, row: TypedMapRow, words: str) -> None:
     with pytest.raises(Invalid, match=words) as error, transaction(session):
-        save_map(session, writer(cast.admin), [Row("fine", "reader"), row], 0)
+        save_map(session, writer(cast.admin), [TypedMapRow("fine", "reader"), row], 0)
     assert "Row 2" in error.value.message
     session.rollback()
     assert rows_in_use(session) == ()
@@ -211,11 +211,11 @@ def test_rows_that_are_none(session: Session, cast: Cast, row: Row, words: str) 
 def test_a_map_has_versions_and_of_two_savers_one_is_told(session: Session, cast: Cast) -> None:
     by = writer(cast.admin)
     with transaction(session):
-        assert save_map(session, by, [Row("noc", "operator")], 0) == 1
-        assert save_map(session, by, [Row("noc", "operator")], 1) == 1
+        assert save_map(session, by, [TypedMapRow("noc", "operator")], 0) == 1
+        assert save_map(session, by, [TypedMapRow("noc", "operator")], 1) == 1
     with pytest.raises(Invalid, match="Version 1 was saved in the meantime"), transaction(session):
-        save_map(session, by, [Row("x", "reader")], 0)
+        save_map(session, by, [TypedMapRow("x", "reader")], 0)
     with pytest.raises(Forbidden), transaction(session):
         save_map(session, writer(cast.operator), [], 1)
     with pytest.raises(Invalid, match="At most 100"), transaction(session):
-        save_map(session, by, [Row("x", "reader")] * 101, 1)
+        save_map(session, by, [TypedMapRow("x", "reader")] * 101, 1)

@@ -19,7 +19,7 @@ from app.accounts.rules.sign_on import Claimed
 from app.accounts.services.identities import sign_on
 from app.accounts.services.people import start_login
 from app.accounts.services.second_factor import demand_of_admins
-from app.accounts.services.sign_on_map import Row, save_map
+from app.accounts.services.sign_on_map import TypedMapRow, save_map
 from app.api.rate_limit import RATE_LIMIT, RateLimit
 from app.core.database.transactions import transaction
 from app.core.log import LineFormatter
@@ -236,7 +236,7 @@ def test_a_role_by_the_map_of_sign_on(session: Session, cast: Cast, lines: Lines
     portal = replace(SYSTEM, door=Door.PORTAL)
     said = Claimed("https://sso.example", "s-1", "curie", "Marie Curie", "", ("noc",))
     with transaction(session):
-        save_map(session, writer(cast.admin), [Row("noc", "admin")], 0)
+        save_map(session, writer(cast.admin), [TypedMapRow("noc", "admin")], 0)
     with transaction(session):
         sign_on(session, portal, said, refuse_unmapped=True)
     assert lines.events() == [

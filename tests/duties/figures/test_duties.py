@@ -40,7 +40,7 @@ from app.duties.figures.outages import (
 from app.duties.rules.duties import (
     R2009,
     Clause,
-    Kind,
+    ClauseKind,
     Role,
     Rule,
     rule_of_text,
@@ -277,7 +277,7 @@ def test_many_links_storm_as_one_does(minutes: list[int], more_than: int) -> Non
         )
     }
     events = Events(ids, starts, starts, **facts)
-    rule = Rule((Clause(Kind.FLAPS, minutes=10, flaps=more_than, role=Role.BACKUP),))
+    rule = Rule((Clause(ClauseKind.FLAPS, minutes=10, flaps=more_than, role=Role.BACKUP),))
     none = np.array([], np.int64)
     losses = Losses(none, none, none, np.array([], np.bool_), none)
     other = Beginnings(  # another link flaps all the time, and changes nothing

@@ -14,7 +14,7 @@ from app.core.database.transactions import transaction
 from app.core.services.changes import changes_of
 from app.events.models.events import Event, EventSource
 from app.events.rules.events import read_event
-from app.events.rules.file_reading import Reading, read_events
+from app.events.rules.file_reading import EventFileOptions, read_events
 from app.events.services.events import EVENT, report_events
 from tests.cast import Cast, writer
 from tests.harness.visitor import PageReader, Visitor
@@ -226,7 +226,7 @@ def test_the_file_is_the_list_and_an_import_takes_it(
     assert tuple(rows[0]) == (*COLUMNS[:-1], "layer", "detail")
     assert [row[1] for row in rows[1:]] == ["g", "a", "a", "f", "e", "d", "c", "b"]
     assert rows[3][8] == "'=1+1"
-    read = [one.message for one in read_events(text.encode(), Reading())]
+    read = [one.message for one in read_events(text.encode(), EventFileOptions())]
     assert not any(message.problems for message in read)
     assert [(m.source, m.source_id, m.link, m.state) for m in read[:2]] == [
         ("psnr", "g", PIC, "degraded"),

@@ -17,7 +17,7 @@ from app.core.database.transactions import transaction
 from app.core.rules.errors import Forbidden, Invalid
 from app.core.rules.quarters import Quarter
 from app.duties.models.duties import Duty, DutyRule, DutySum, ServiceLoss
-from app.duties.rules.duties import R2009, Clause, DutyStatus, Kind, Rule
+from app.duties.rules.duties import R2009, Clause, ClauseKind, DutyStatus, Rule
 from app.duties.services.duties import (
     ALL,
     OPEN,
@@ -297,7 +297,7 @@ def test_what_is_in_force_decides(session: Session) -> None:
     cast = enter(session)
     by = writer(cast.admin)
     first, second = (report(session, cast, f"{day} 10:00", f"{day} 10:30") for day in (4, 5))
-    rule = Rule((Clause(Kind.DOWN, minutes=30),), hours=2)
+    rule = Rule((Clause(ClauseKind.DOWN, minutes=30),), hours=2)
     with transaction(session):
         version = compose_rule(session, by, "Short", "For a try", rule).versions[0].id
     recompute_all(session)
@@ -329,7 +329,7 @@ def test_a_newer_version_takes_the_place_of_the_older(session: Session) -> None:
     by = writer(cast.admin)
     before, behind = (report(session, cast, f"{day} 10:00", f"{day} 11:30") for day in (4, 5))
     rule = session.scalars(select(DutyRule).where(DutyRule.name == "R2009")).one().id
-    longer = replace(R2009, clauses=(Clause(Kind.ANY, minutes=120), R2009.clauses[1]))
+    longer = replace(R2009, clauses=(Clause(ClauseKind.ANY, minutes=120), R2009.clauses[1]))
     with transaction(session):
         version = revise_rule(session, by, rule, longer, "Too many").id
     recompute_all(session)
@@ -487,8 +487,8 @@ def test_a_rule_that_is_composed_says_what_it_would_ask(session: Session) -> Non
     for day in (1, 2, 3):
         report(session, cast, f"{day} 10:00", f"{day} 10:20")
     recompute_all(session)
-    assert would_ask(session, Rule((Clause(Kind.DOWN, minutes=20),)), NOON, Q1) == 3
-    assert would_ask(session, Rule((Clause(Kind.DOWN, minutes=21),)), NOON, Q1) == 0
+    assert would_ask(session, Rule((Clause(ClauseKind.DOWN, minutes=20),)), NOON, Q1) == 3
+    assert would_ask(session, Rule((Clause(ClauseKind.DOWN, minutes=21),)), NOON, Q1) == 0
     assert would_ask(session, Rule((Clause(),)), NOON, Quarter(2013, 2)) == 0
 
 

@@ -19,15 +19,15 @@ from app.core.rules.file_problems import MAX_LINES, BadFile, TooManyLines
 from app.core.rules.json_records import records_of
 from app.events.rules.events import COLUMNS, EventMessage
 from app.events.rules.file_reading import (
+    EventFileOptions,
     ReadEvent,
-    Reading,
     check_events,
     read_events,
     unpacked,
 )
 from app.events.rules.files import csv_head, csv_lines
 
-PLAIN = Reading()
+PLAIN = EventFileOptions()
 TEXTS = ("source", "source_id", "link", "site", "detail")
 LINK = "CERN-GRIDKA-LHCOPN-001"
 HEAD = "source,source_id,link,site,state,start,end,layer,detail"
@@ -35,12 +35,12 @@ ROW = f"psnr,7,{LINK},,down,2012-03-06T10:05:00Z,2012-03-06T11:05:00Z,L1/L2,Stö
 FILE = f"{HEAD}\r\n{ROW}\r\n"
 
 
-def read(content: bytes | str, how: Reading = PLAIN) -> list[ReadEvent]:
+def read(content: bytes | str, how: EventFileOptions = PLAIN) -> list[ReadEvent]:
     content = content.encode() if isinstance(content, str) else content
     return list(read_events(content, how))
 
 
-def told(content: bytes | str, how: Reading = PLAIN) -> list[str]:
+def told(content: bytes | str, how: EventFileOptions = PLAIN) -> list[str]:
     return [str(problem) for event in read(content, how) for problem in event.message.problems]
 
 
@@ -67,7 +67,7 @@ def line(**changed: str) -> str:
     ],
 )
 def test_what_programs_write_is_read(content: bytes, encoding: str) -> None:
-    (event,) = read(content, Reading(encoding=encoding))
+    (event,) = read(content, EventFileOptions(encoding=encoding))
     line = event.message.place
     assert event.message == EventMessage(
         line,
@@ -242,7 +242,7 @@ def test_a_packed_file_is_unpacked_or_says_that_it_is_broken() -> None:
     ],
 )
 def test_a_person_may_say_which_zone_is_meant(zone: str, text: str, expected: str) -> None:
-    (event,) = read(line(start=text, end=""), Reading(zone=zone))
+    (event,) = read(line(start=text, end=""), EventFileOptions(zone=zone))
     if event.message.problems:
         assert expected in str(event.message.problems[0])
     else:
@@ -251,7 +251,7 @@ def test_a_person_may_say_which_zone_is_meant(zone: str, text: str, expected: st
 
 
 def test_the_source_may_be_said_for_the_whole_file() -> None:
-    how = Reading(source="weathermap", zone="UTC")
+    how = EventFileOptions(source="weathermap", zone="UTC")
     content = f"source_id,link,state,start\n1,{LINK},down,2012-01-01 00:00\n"
     assert [event.message.source for event in read(content, how)] == ["weathermap"]
     assert [event.message.source for event in read(FILE, how)] == ["psnr"]

@@ -17,7 +17,7 @@ from app.core.rules.file_problems import BadFile
 from app.core.services.changes import changes_of, take_number
 from app.events.models.events import Event, EventSource
 from app.events.models.imports import EventImport
-from app.events.rules.file_reading import Reading, read_events
+from app.events.rules.file_reading import EventFileOptions, read_events
 from app.events.services import import_runs as runs
 from app.events.services.events import EVENT
 from app.events.services.withdrawal import restore_event, withdraw_event, withdraw_import
@@ -28,7 +28,7 @@ from tests.harness.until import until
 
 LINK = "CERN-GRIDKA-LHCOPN-001"
 HEAD = "source,source_id,link,site,state,start,end,layer,detail"
-UTC_TIMES = Reading()
+UTC_TIMES = EventFileOptions()
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def file(rows: Iterable[str]) -> bytes:
     return "\n".join([HEAD, *rows, ""]).encode()
 
 
-def kept(session: Session, by: Writer, content: bytes, how: Reading = UTC_TIMES) -> int:
+def kept(session: Session, by: Writer, content: bytes, how: EventFileOptions = UTC_TIMES) -> int:
     """A file that is kept and gone through; the number of its import."""
     row = runs.new_import(by, "events.csv", content, how)
     examined = runs.examine_file(session, by, content, how)

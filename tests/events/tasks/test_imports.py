@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.events.models.imports import EventImport
-from app.events.rules.file_reading import Reading
+from app.events.rules.file_reading import EventFileOptions
 from app.events.services import import_runs as runs
 from app.events.services.events import EVENT
 from app.events.tasks.imports import import_events
@@ -34,7 +34,7 @@ def test_an_import_ended_when_it_was_written_and_not_when_its_worker_began(
 
     by = writer(enter(session).operator)
     with transaction(session):
-        row = runs.new_import(by, "events.csv", FILE, Reading())
+        row = runs.new_import(by, "events.csv", FILE, EventFileOptions())
         runs.keep_import(session, row, None)
         number = row.id
     context = replace(context, now=clock)

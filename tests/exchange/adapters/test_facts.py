@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.exchange.adapters.kinds import KINDS
 from app.exchange.rules.facts import block_of, moves_of, said_of, with_facts
-from app.exchange.rules.profiles import Profile, Row
+from app.exchange.rules.profiles import Profile, ValueRow
 from app.tickets.rules.marks import MAX_HOPS, Mark, hops_of, marked
 
 VALUES = {
@@ -24,7 +24,7 @@ VALUES = {
     "event_start": "",
 }
 ALL = ("category", "impact", "links", "sites", "window_start", "window_end", "event_start")
-MAPPED = Profile(maps={"category": (Row("maintenance", "Planned work"),)})
+MAPPED = Profile(maps={"category": (ValueRow("maintenance", "Planned work"),)})
 
 
 def test_the_block_says_what_where_and_when() -> None:

@@ -14,12 +14,12 @@ from app.core.database.transactions import transaction
 from app.core.models.changes import ChangedField
 from app.exchange.adapters.ggus.client import Ggus
 from app.exchange.adapters.http import JsonCaller, RecordedCall
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Outcome
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.partner import CallFailed
-from app.exchange.rules.profiles import Profile, Row
+from app.exchange.rules.profiles import Profile, ValueRow
 from app.exchange.services.connections.connections import connect
 from app.exchange.tasks.deliveries import plan_entries
 from app.jobs.tasks.context import Context
@@ -30,7 +30,7 @@ from tests.cast import NOON, enter, writer
 from tests.harness.server import LiveServer, test_settings
 from tests.soap_service.wire import PASSWORD, Wire, create_accounts
 
-STATES = tuple(Row(state, state) for state in ("new", "assigned", "in progress", "solved"))
+STATES = tuple(ValueRow(state, state) for state in ("new", "assigned", "in progress", "solved"))
 PROFILE = Profile(maps={"state": STATES})
 
 
@@ -224,7 +224,7 @@ def test_what_the_partner_writes_here_is_a_pair_and_its_entries(session: Session
     with Session(engine) as session:
         pair = session.scalars(select(TicketPair)).one()
         assert (pair.ticket_number, pair.their_id, pair.began_here) == (number, "77", False)
-        entries = session.scalars(select(Entry).order_by(Entry.sequence)).all()
+        entries = session.scalars(select(ExchangeEntry).order_by(ExchangeEntry.sequence)).all()
         assert [(one.origin, one.kind, one.state) for one in entries] == [
             ("theirs", "ticket", "applied"),
             ("theirs", "comment", "applied"),

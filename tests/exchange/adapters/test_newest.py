@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.exchange.adapters.newest import MOST_PAGES, PAGE, Row, changed_since
+from app.exchange.adapters.newest import MOST_PAGES, PAGE, ChangedTicket, changed_since
 from app.exchange.rules.failures import Outcome
 from app.exchange.rules.partner import CallFailed
 
@@ -27,10 +27,13 @@ class Theirs:
         self.minutes = dict(minutes)
         self.asked: list[tuple[int, datetime | None]] = []
 
-    def page(self, number: int, after: datetime | None) -> Sequence[Row]:
+    def page(self, number: int, after: datetime | None) -> Sequence[ChangedTicket]:
         self.asked.append((number, after))
         rows = sorted(self.minutes.items(), key=lambda one: one[1], reverse=True)
-        return [Row(key, at(minute)) for key, minute in rows[number * PAGE : (number + 1) * PAGE]]
+        return [
+            ChangedTicket(key, at(minute))
+            for key, minute in rows[number * PAGE : (number + 1) * PAGE]
+        ]
 
 
 def test_the_first_read_takes_nothing_and_begins_with_their_newest_time() -> None:
@@ -54,7 +57,7 @@ def test_the_cursor_never_goes_back() -> None:
 def test_a_ticket_that_changes_between_two_pages_pushes_none_out() -> None:
     theirs = Theirs(**{f"t{number:03}": 10 + number / 100 for number in range(250)})
 
-    def page(number: int, after: datetime | None) -> Sequence[Row]:
+    def page(number: int, after: datetime | None) -> Sequence[ChangedTicket]:
         rows = theirs.page(number, after)
         theirs.minutes["t000"] = theirs.minutes["late"] = 20 + number
         return rows
@@ -66,32 +69,32 @@ def test_a_ticket_that_changes_between_two_pages_pushes_none_out() -> None:
 
 
 def test_an_order_that_is_none_is_refused() -> None:
-    rows = [Row("a", at(10)), Row("b", at(11))]
+    rows = [ChangedTicket("a", at(10)), ChangedTicket("b", at(11))]
     with pytest.raises(CallFailed, match="the last change first") as caught:
         changed_since(at(10).isoformat(), LATER, lambda *_: rows)
     assert caught.value.failure.outcome is Outcome.PERMANENT
 
 
 def test_a_partner_that_pages_for_ever_is_left() -> None:
-    same = [Row(f"t{number}", at(10)) for number in range(PAGE)]
+    same = [ChangedTicket(f"t{number}", at(10)) for number in range(PAGE)]
     asked: list[int] = []
 
-    def again(number: int, _after: datetime | None) -> Sequence[Row]:
+    def again(number: int, _after: datetime | None) -> Sequence[ChangedTicket]:
         asked.append(number)
         return same
 
     assert len(changed_since(at(10).isoformat(), LATER, again).ids) == PAGE
     assert asked == [0, 1]
 
-    def always_new(number: int, _after: datetime | None) -> Sequence[Row]:
-        return [Row(f"t{number}-{one}", at(10)) for one in range(PAGE)]
+    def always_new(number: int, _after: datetime | None) -> Sequence[ChangedTicket]:
+        return [ChangedTicket(f"t{number}-{one}", at(10)) for one in range(PAGE)]
 
     found = changed_since(at(10).isoformat(), LATER, always_new)
     assert len(found.ids) == MOST_PAGES * PAGE
 
 
 def test_versions_are_told_as_far_as_they_are_known() -> None:
-    rows = [Row("a", at(11)), Row("b", at(10), "7")]
+    rows = [ChangedTicket("a", at(11)), ChangedTicket("b", at(10), "7")]
     found = changed_since(at(10).isoformat(), LATER, lambda *_: rows)
     assert (found.ids, dict(found.versions)) == (("b", "a"), {"b": "7"})
 

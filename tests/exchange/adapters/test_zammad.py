@@ -15,7 +15,7 @@ from app.exchange.adapters.zammad.ggus import GGUS_PROFILE
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Outcome
 from app.exchange.rules.partner import CallFailed
-from app.exchange.rules.profiles import Profile, Row
+from app.exchange.rules.profiles import Profile, ValueRow
 from app.tickets.rules.marks import Mark, marked
 from tests.exchange.adapters.zammad_calls import ByHand, zammad
 
@@ -31,7 +31,9 @@ ME: dict[str, Any] = {
     ],
     "GET /api/v1/ticket_priorities": [{"id": 2, "name": "2 normal", "active": True}],
 }
-STATES = Profile(group="Sales", maps={"state": (Row("new", "new"), Row("closed", "closed"))})
+STATES = Profile(
+    group="Sales", maps={"state": (ValueRow("new", "new"), ValueRow("closed", "closed"))}
+)
 
 
 def ticket(key: int = 3, **more: Any) -> dict[str, Any]:
@@ -259,7 +261,7 @@ def test_ggus_is_never_given_a_ticket_in_progress() -> None:
 
 def test_a_value_that_is_not_there_is_not_sent() -> None:
     told = ByHand(ME | {"PUT /api/v1/tickets/3": ticket()})
-    removed = Profile(maps={"state": (Row("solved", "removed"),)})
+    removed = Profile(maps={"state": (ValueRow("solved", "removed"),)})
     entry = Outgoing(7, 2, EntryKind.FIELDS, values={"state": "solved"})
     assert zammad(told, removed).send("3", entry).left_out == ["state"]
     assert not any(call.startswith("PUT") for call, _query, _body in told.asked)

@@ -15,7 +15,7 @@ from app.exchange.adapters.zammad.ggus import GGUS_PROFILE
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Outcome
 from app.exchange.rules.partner import CallFailed
-from app.exchange.rules.profiles import Profile, Row
+from app.exchange.rules.profiles import Profile, ValueRow
 from app.tickets.rules.marks import Mark, marked
 from tests.exchange.adapters.zammad_calls import ADDRESS, NOW, TOKEN, answer_of, before, zammad
 
@@ -109,7 +109,7 @@ def test_each_step_that_fails_is_the_last(partner: StandIn) -> None:
 
 
 def test_what_the_map_and_the_group_name_must_be_there(partner: StandIn) -> None:
-    states = Profile(group="Network", maps={"state": (Row("new", "brand new"),)})
+    states = Profile(group="Network", maps={"state": (ValueRow("new", "brand new"),)})
     assert "It has no state brand new" in list(before(partner, states).test())[-1].problem
     group = list(before(partner, Profile(group="Nobody's")).test())[-1]
     assert group.what == "May read"

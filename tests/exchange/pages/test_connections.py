@@ -16,7 +16,7 @@ from app.core.database.transactions import transaction
 from app.core.web.extensions import db
 from app.exchange.adapters.kinds import KINDS
 from app.exchange.models.connections import Connection, ConnectionSecret, ExchangeCall
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.pages import connections as pages
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
@@ -330,7 +330,7 @@ def test_an_admin_skips_with_a_reason_and_replays(
     for bad in ("", "   ", "x" * 256, "a\x01b"):
         answer = visitor.send(skip, {"reason": bad})
         assert answer.status_code == 422, bad
-        assert session.get_one(Entry, entry).state == EntryState.WAITING
+        assert session.get_one(ExchangeEntry, entry).state == EntryState.WAITING
         session.rollback()
     assert visitor.send(skip, {"reason": "Sent by phone", "back": "/exchange/1"}).location == (
         "/exchange/1"
@@ -339,7 +339,7 @@ def test_an_admin_skips_with_a_reason_and_replays(
     assert "Sent by phone" in page.text
     assert page.has_form(f"/exchange/entries/{entry}/replay")
     visitor.send(f"/exchange/entries/{entry}/replay", {})
-    assert session.get_one(Entry, entry).state == EntryState.WAITING
+    assert session.get_one(ExchangeEntry, entry).state == EntryState.WAITING
 
 
 def test_an_answer_leads_to_no_other_site(

@@ -12,9 +12,9 @@ from werkzeug.test import TestResponse
 
 from app.core.database.transactions import transaction
 from app.exchange.models.connections import Connection, ConnectionProfile
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.fields import Owner
-from app.exchange.rules.profiles import Choice, Profile, Row, profile_of
+from app.exchange.rules.profiles import Choice, Profile, ValueRow, profile_of
 from app.exchange.services.connections.connections import set_profile
 from tests.cast import SYSTEM, Cast
 from tests.exchange.seeded import seed_connection, seed_pair
@@ -63,7 +63,7 @@ def test_a_map_is_typed_and_makes_a_version(
     assert found == Profile(
         tickets=Choice.NEW,
         networks=("LHCOPN",),
-        maps={"state": (Row("new", "assigned"), Row("solved", "solved", "out"))},
+        maps={"state": (ValueRow("new", "assigned"), ValueRow("solved", "solved", "out"))},
         owners={"state": Owner.ASK},
         group="NOC",
     )
@@ -154,7 +154,7 @@ def test_versions_are_compared_and_rolled_back(
     with transaction(session):
         changed = Profile(
             tickets=Choice.ALL,
-            maps={"priority": (Row("urgent", "3 high"),)},
+            maps={"priority": (ValueRow("urgent", "3 high"),)},
             owners={"priority": Owner.US},
         )
         set_profile(session, SYSTEM, session.get_one(Connection, 1), changed.as_json())
@@ -184,7 +184,7 @@ def upload(visitor: Visitor, content: bytes | None) -> TestResponse:
 def test_a_map_leaves_as_a_file_and_comes_back(
     session: Session, connection: Connection, cast: Cast, visit: Enter
 ) -> None:
-    wanted = Profile(maps={"state": (Row("new", "ouvert"),)}, group="NOC \u00e9")
+    wanted = Profile(maps={"state": (ValueRow("new", "ouvert"),)}, group="NOC \u00e9")
     with transaction(session):
         set_profile(session, SYSTEM, session.get_one(Connection, 1), wanted.as_json())
     visitor = visit(cast.admin)
@@ -231,7 +231,10 @@ def test_what_would_be_sent_is_shown_in_their_words_and_not_sent(
 ) -> None:
     number = opened(title="Loss", description="Packets are lost", priority="urgent")
     with transaction(session):
-        rows = {"state": (Row("new", "assigned"),), "priority": (Row("normal", "2 normal"),)}
+        rows = {
+            "state": (ValueRow("new", "assigned"),),
+            "priority": (ValueRow("normal", "2 normal"),),
+        }
         changed = Profile(maps=rows).as_json()
         set_profile(session, SYSTEM, session.get_one(Connection, 1), changed)
     visitor = visit(cast.operator)
@@ -248,7 +251,7 @@ def test_what_would_be_sent_is_shown_in_their_words_and_not_sent(
     ):
         assert words in text
     assert session.scalars(select(TicketPair)).all() == []
-    assert session.scalars(select(Entry)).all() == []
+    assert session.scalars(select(ExchangeEntry)).all() == []
     session.rollback()
     for bad in ("999", "x", "9" * 30, "-1"):
         answer = visitor.get(f"/exchange/1/preview?ticket={bad}")

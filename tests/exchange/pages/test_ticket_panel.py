@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
-from app.exchange.rules.profiles import Profile, Row
+from app.exchange.rules.profiles import Profile, ValueRow
 from app.exchange.rules.settle import Base, as_stored, not_set
 from app.exchange.services.connections.connections import set_profile
 from app.tickets.models.tickets import Ticket
@@ -138,7 +138,7 @@ def test_what_differs_is_named_and_what_is_not_known_is_not_in_step(
         return text
 
     assert "not compared their ticket has not been read" in seen()
-    maps = {"state": (Row("solved", "closed"),), "priority": (Row("urgent", "3 high"),)}
+    maps = {"state": (ValueRow("solved", "closed"),), "priority": (ValueRow("urgent", "3 high"),)}
     with transaction(session):
         set_profile(session, SYSTEM, pair.connection, Profile(maps=maps).as_json())
         pair.read_at = pair.connection.read_at = datetime.now(UTC)
@@ -167,7 +167,7 @@ def test_a_value_that_was_not_set_there_is_named_where_nothing_is_read(
     with transaction(session):
         pair = seed_pair(session, "NREN-A", number).known().pair
         pair.connection.direction = "push"
-        maps = {"state": (Row("new", "new"), Row("assigned", "open"))}
+        maps = {"state": (ValueRow("new", "new"), ValueRow("assigned", "open"))}
         set_profile(session, SYSTEM, pair.connection, Profile(maps=maps).as_json())
         pair.bases = as_stored({"state": not_set(Base("assigned", "open"), "new")})
     for person in (cast.operator, cast.reader):
@@ -212,7 +212,7 @@ def test_two_values_are_shown_and_one_is_chosen(
     answer = visitor.send(f"/exchange/entries/{asked}/choose", {**form, "value": "theirs"})
     assert answer.location == f"/tickets/{number}#h-exchange"
     assert session.get_one(Ticket, number).priority == "top priority"
-    assert session.get_one(Entry, asked).state == EntryState.APPLIED
+    assert session.get_one(ExchangeEntry, asked).state == EntryState.APPLIED
     with transaction(session):
         plan_all(session, datetime.now(UTC))
     assert "in step" in visitor.read(f"/tickets/{number}").text

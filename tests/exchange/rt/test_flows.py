@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryKind
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.standing import Standing
@@ -311,11 +311,13 @@ def test_where_both_moved_it_and_ask_is_chosen_a_person_chooses(side: Side, rt: 
     assert flow.ends() == ("solved", "stalled")
     assert side.compared(flow.number).standing is Standing.ASKED
     with side.writing() as session:
-        asked = session.scalars(select(Entry).where(Entry.state == "asked")).one()
+        asked = session.scalars(select(ExchangeEntry).where(ExchangeEntry.state == "asked")).one()
         decisions.choose(session, side.by(), asked.id, ours=True)
     assert flow.ends() == ("solved", "resolved")
     with Session(side.engine) as session:
-        assert session.scalars(select(Entry).where(Entry.state == "asked")).all() == []
+        assert (
+            session.scalars(select(ExchangeEntry).where(ExchangeEntry.state == "asked")).all() == []
+        )
 
 
 def test_what_is_closed_here_is_not_reopened_and_is_said(side: Side, rt: RT) -> None:

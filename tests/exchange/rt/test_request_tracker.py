@@ -17,7 +17,7 @@ from app.exchange.adapters.kinds import KINDS
 from app.exchange.adapters.rt.client import RequestTracker
 from app.exchange.models.connections import Connection
 from app.exchange.rules.partner import CallFailed, PartnerSystem
-from app.exchange.rules.profiles import Row
+from app.exchange.rules.profiles import ValueRow
 from app.exchange.tasks.systems import open_system
 from app.jobs.tasks.context import Context
 from tests.exchange.rt.request_tracker import RT
@@ -117,7 +117,7 @@ def test_states_move_both_ways(side: Side, rt: RT) -> None:
 def test_a_status_that_it_does_not_know_is_told(side: Side, rt: RT) -> None:
     number = side.open("Link down", "No light.")
     side.send()
-    side.change_profile(replace(PROFILE, maps={"state": (Row("assigned", "nonsense"),)}))
+    side.change_profile(replace(PROFILE, maps={"state": (ValueRow("assigned", "nonsense"),)}))
     side.move(number, "assigned")
     side.send()
     assert rt.ticket(key_of(side, number))["Status"] == "new"

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from app.core.rules.errors import Invalid
 from app.exchange.adapters.zammad.ggus import GGUS_PROFILE
 from app.exchange.rules.fields import Owner, ValueMap
-from app.exchange.rules.profiles import CHOICES, Choice, Guard, Profile, Row, profile_of
+from app.exchange.rules.profiles import CHOICES, Choice, Guard, Profile, ValueRow, profile_of
 
 OWNERS = st.sampled_from(tuple(Owner))
 TEXTS = st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn")), max_size=255)
 """Those that may be stored."""
 ROWS = st.lists(
     st.builds(
-        Row,
+        ValueRow,
         st.sampled_from(CHOICES["state"]).map(str),
         TEXTS.map(str.strip).filter(bool),
         st.sampled_from(["both", "out", "in"]),

@@ -11,12 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryKind
 from app.exchange.rules.failures import Failure, Outcome
-from app.exchange.rules.pairs import Step, Traits
+from app.exchange.rules.pairs import PairStep, Traits
 from app.exchange.rules.partner import Sent
-from app.exchange.rules.profiles import Profile, Row
+from app.exchange.rules.profiles import Profile, ValueRow
 from app.exchange.services.connections.connections import connect
 from app.exchange.services.decisions import choose
 from app.exchange.services.deliveries import (
@@ -36,7 +36,7 @@ from tests.exchange.seeded import plan_all
 
 TRAITS = Traits(can_look_up=True, settles=timedelta(0))
 PRIORITIES = ("less urgent", "urgent", "very urgent", "top priority")
-PROFILE = Profile(maps={"priority": tuple(Row(one, one) for one in PRIORITIES)})
+PROFILE = Profile(maps={"priority": tuple(ValueRow(one, one) for one in PRIORITIES)})
 MINUTE = timedelta(minutes=1)
 
 
@@ -75,7 +75,11 @@ class Pair:
     def entries(self) -> list[tuple[str, str, str, str]]:
         """Values that crossed or wait: whose, which, what became of them, and why."""
         self.session.rollback()
-        found = select(Entry).where(Entry.kind == EntryKind.FIELDS).order_by(Entry.id)
+        found = (
+            select(ExchangeEntry)
+            .where(ExchangeEntry.kind == EntryKind.FIELDS)
+            .order_by(ExchangeEntry.id)
+        )
         return [
             (one.origin, json.loads(one.content)["priority"], one.state, one.reason)
             for one in self.session.scalars(found)
@@ -93,7 +97,7 @@ def pair(session: Session, cast: Cast) -> Pair:
 
 
 def carried(claimed: Claim) -> dict[str, str]:
-    assert claimed.step is Step.SEND
+    assert claimed.step is PairStep.SEND
     assert claimed.outgoing is not None
     return dict(claimed.outgoing.values)
 
@@ -110,7 +114,7 @@ def test_a_value_that_the_partner_replaced_here_is_not_sent_over_its_own(pair: P
         ("ours", "urgent", "gave way", "Gave way to the partner's value: priority"),
         ("theirs", "top priority", "applied", ""),
     ]
-    assert pair.claim().step is Step.REST
+    assert pair.claim().step is PairStep.REST
 
 
 def test_a_value_that_they_replaced_and_we_set_again_is_sent(pair: Pair) -> None:
@@ -143,7 +147,9 @@ def asked(pair: Pair) -> list[str]:
 
 
 def question(pair: Pair) -> int:
-    return pair.session.scalars(select(Entry.id).where(Entry.state == "asked")).one()
+    return pair.session.scalars(
+        select(ExchangeEntry.id).where(ExchangeEntry.state == "asked")
+    ).one()
 
 
 def test_values_that_cross_are_a_persons_business(crossed: Pair) -> None:
@@ -179,7 +185,7 @@ def test_a_value_that_an_earlier_call_may_have_carried_is_asked(pair: Pair) -> N
     pair.set(pair.cast.ggus, "top priority")
     pair.now += timedelta(hours=1)
     looking = pair.claim()
-    assert looking.step is Step.READ
+    assert looking.step is PairStep.READ
     with transaction(pair.session):
         note_looked(pair.session, looking, 1)
     again = pair.claim()
@@ -196,7 +202,7 @@ def test_so_is_one_whose_worker_was_killed_while_it_called(pair: Pair) -> None:
     pair.claim()
     pair.set(pair.cast.ggus, "top priority")
     looking = pair.claim()
-    assert looking.step is Step.READ
+    assert looking.step is PairStep.READ
     with transaction(pair.session):
         note_looked(pair.session, looking, 1)
     assert carried(pair.claim()) == {}

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from app.core.rules.errors import Forbidden, Invalid, NotFound
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
@@ -33,7 +33,7 @@ LATER = NOON + timedelta(hours=1)
 def entries(session: Session, pair: TicketPair | int) -> Sequence[tuple[str, str, str]]:
     """Origin, kind and state of each entry, in their order."""
     key = pair if isinstance(pair, int) else pair.id
-    rows = select(Entry).where(Entry.pair_id == key).order_by(Entry.id)
+    rows = select(ExchangeEntry).where(ExchangeEntry.pair_id == key).order_by(ExchangeEntry.id)
     return [(one.origin, one.kind, one.state) for one in session.scalars(rows)]
 
 
@@ -51,7 +51,9 @@ def test_sharing_sends_the_whole_ticket_first_and_once(
     with transaction(session):
         while plan_next(session, LATER):
             pass
-    found = session.scalars(select(Entry).where(Entry.pair_id == key).order_by(Entry.id)).all()
+    found = session.scalars(
+        select(ExchangeEntry).where(ExchangeEntry.pair_id == key).order_by(ExchangeEntry.id)
+    ).all()
     assert [(one.kind, one.state) for one in found] == [
         (EntryKind.TICKET, EntryState.WAITING),
         (EntryKind.COMMENT, EntryState.WAITING),
@@ -101,7 +103,7 @@ def test_theirs_becomes_ours_and_is_not_sent_back(
         (Origin.OURS, EntryKind.TICKET, EntryState.SENT),
         (Origin.THEIRS, EntryKind.FIELDS, EntryState.APPLIED),
     ]
-    assert session.get_one(Entry, asked).reason == "operator chose theirs"
+    assert session.get_one(ExchangeEntry, asked).reason == "operator chose theirs"
 
 
 def test_ours_goes_to_the_partner_and_is_not_asked_again(
@@ -118,9 +120,11 @@ def test_ours_goes_to_the_partner_and_is_not_asked_again(
         (Origin.THEIRS, EntryKind.FIELDS, EntryState.SKIPPED),
         (Origin.OURS, EntryKind.FIELDS, EntryState.WAITING),
     ]
-    sent = session.scalars(select(Entry).where(Entry.state == EntryState.WAITING)).one()
+    sent = session.scalars(
+        select(ExchangeEntry).where(ExchangeEntry.state == EntryState.WAITING)
+    ).one()
     assert json.loads(sent.content) == {"priority": "urgent"}
-    assert session.get_one(Entry, asked).reason == "operator chose ours"
+    assert session.get_one(ExchangeEntry, asked).reason == "operator chose ours"
     agreed = json.loads(session.get_one(TicketPair, key).bases)
     assert agreed == {"priority": {"ours": None, "theirs": "top priority"}}, "ours has changed"
 
@@ -137,7 +141,7 @@ def test_older_questions_about_the_field_end_with_the_newest(
         ).id
     with transaction(session):
         decisions.choose(session, writer(cast.operator, LATER), newer, ours=False)
-    states = [session.get_one(Entry, one).state for one in (older, newer, other)]
+    states = [session.get_one(ExchangeEntry, one).state for one in (older, newer, other)]
     assert states == [EntryState.SKIPPED, EntryState.APPLIED, EntryState.ASKED]
 
 
@@ -150,7 +154,7 @@ def test_a_move_that_is_not_allowed_here_is_refused_in_words(
     with pytest.raises(Invalid) as refused, transaction(session):
         decisions.choose(session, writer(cast.operator, LATER), asked, ours=False)
     assert refused.value.message
-    assert session.get_one(Entry, asked).state == EntryState.ASKED
+    assert session.get_one(ExchangeEntry, asked).state == EntryState.ASKED
     assert session.get_one(Ticket, number).state == "new"
 
 
@@ -171,11 +175,11 @@ def test_solved_over_there_brings_their_last_word_as_solution(
 def test_a_question_ends_by_itself_where_both_sides_come_to_agree(
     session: Session, cast: Cast, pair: SeededPair
 ) -> None:
-    from app.exchange.rules.profiles import Profile, Row
+    from app.exchange.rules.profiles import Profile, ValueRow
     from app.exchange.services.connections.connections import set_profile
     from tests.cast import SYSTEM
 
-    rows = tuple(Row(one, one) for one in ("urgent", "top priority"))
+    rows = tuple(ValueRow(one, one) for one in ("urgent", "top priority"))
     with transaction(session):
         profile = Profile(maps={"priority": rows}).as_json()
         set_profile(session, SYSTEM, pair.pair.connection, profile)
@@ -186,7 +190,7 @@ def test_a_question_ends_by_itself_where_both_sides_come_to_agree(
         change_ticket(session, by, number, {"priority": "top priority"})
     with transaction(session):
         take_in(session, key, TheirTicket("4711", [], {"priority": "top priority"}), LATER)
-    found = session.get_one(Entry, asked)
+    found = session.get_one(ExchangeEntry, asked)
     assert (found.state, found.reason) == (EntryState.SKIPPED, "The values have changed")
 
 
@@ -202,14 +206,14 @@ def test_only_what_waits_first_is_skipped(session: Session, cast: Cast, pair: Se
     for _turn in range(2):  # the second time it is skipped already, and the next one stays
         with transaction(session):
             decisions.skip(session, by, first, "Too long")
-    assert [session.get_one(Entry, one).state for one in (first, second)] == [
+    assert [session.get_one(ExchangeEntry, one).state for one in (first, second)] == [
         EntryState.SKIPPED,
         EntryState.WAITING,
     ]
     assert session.get_one(TicketPair, key).state == PairState.PAIRED
     with transaction(session):
         decisions.replay(session, by, first)
-    assert session.get_one(Entry, first).state == EntryState.WAITING
+    assert session.get_one(ExchangeEntry, first).state == EntryState.WAITING
 
 
 def test_what_was_not_allowed_here_is_applied_when_it_is(
@@ -229,7 +233,7 @@ def test_what_was_not_allowed_here_is_applied_when_it_is(
     with transaction(session):
         decisions.replay(session, by, told)
     assert session.get_one(Ticket, number).state == "reopened"
-    assert session.get_one(Entry, told).state == EntryState.APPLIED
+    assert session.get_one(ExchangeEntry, told).state == EntryState.APPLIED
 
 
 def test_a_person_says_which_ticket_is_theirs(

@@ -13,8 +13,8 @@ from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.exchange.adapters.incoming_mail import read_reply
 from app.exchange.models.incoming_mails import IncomingMail
-from app.exchange.models.pairs import Entry, TicketPair
-from app.exchange.rules.profiles import Choice, Profile, Row, profile_of
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
+from app.exchange.rules.profiles import Choice, Profile, ValueRow, profile_of
 from app.exchange.services.connections.connections import connect
 from app.exchange.services.incoming_mails import Ours, decide, keep_mail
 from app.exchange.tasks.deliveries import Deliveries, plan_entries
@@ -36,10 +36,10 @@ PROFILE = Profile(
     tickets=Choice.NEW,
     maps={
         "state": (
-            Row("assigned", "Open"),
-            Row("new", "Open", "out"),
-            Row("in progress", "Work in progress"),
-            Row("solved", "Closed"),
+            ValueRow("assigned", "Open"),
+            ValueRow("new", "Open", "out"),
+            ValueRow("in progress", "Work in progress"),
+            ValueRow("solved", "Closed"),
         )
     },
     mail=HEANET,
@@ -173,7 +173,9 @@ def test_facts_without_a_line_are_in_the_text_and_what_has_no_place_is_not_sent(
     with transaction(world.session):
         change_ticket(world.session, by, number, {"impact": "degraded", "layer": "performance"})
     assert "Impact: was outage, now degraded" in world.told()[1]
-    fields = world.session.scalars(select(Entry).where(Entry.kind == "fields")).one()
+    fields = world.session.scalars(
+        select(ExchangeEntry).where(ExchangeEntry.kind == "fields")
+    ).one()
     assert (fields.state, fields.reason) == ("skipped", "Not set there: layer")
 
 
@@ -225,7 +227,7 @@ def test_a_state_that_nobody_mapped_changes_nothing_and_is_named(world: _World) 
     (ticket,) = world.tickets()
     assert ticket.state == "assigned"
     assert "Melted" in world.session.scalars(select(TicketPair.reason)).one()
-    assert world.session.scalars(select(Entry.state)).all() == ["applied", "applied"]
+    assert world.session.scalars(select(ExchangeEntry.state)).all() == ["applied", "applied"]
 
 
 def test_two_programs_that_answer_each_other_are_stopped(world: _World) -> None:
@@ -273,11 +275,11 @@ TWO_COLUMNS = Profile(
     tickets=Choice.NEW,
     maps={
         "state": (
-            Row("assigned", "OPEN"),
-            Row("in progress", "UPDATE"),
-            Row("solved", "CLOSE"),
+            ValueRow("assigned", "OPEN"),
+            ValueRow("in progress", "UPDATE"),
+            ValueRow("solved", "CLOSE"),
         ),
-        "category": (Row("maintenance", "scheduled"),),
+        "category": (ValueRow("maintenance", "scheduled"),),
     },
     mail=(
         ("Ticket Number", "number"),

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
-from app.exchange.models.pairs import Entry
+from app.exchange.models.pairs import ExchangeEntry
 from app.exchange.rules.entries import EntryKind
 from app.exchange.rules.ledger import Origin
 from app.exchange.services.connections.connections import connect
@@ -27,8 +27,10 @@ def plan(session: Session) -> None:
 
 def ours(session: Session) -> list[tuple[dict[str, str], str]]:
     """Values of ours, and what became of them."""
-    found = select(Entry).where(Entry.origin == Origin.OURS, Entry.kind == EntryKind.FIELDS)
-    entries = session.scalars(found.order_by(Entry.sequence))
+    found = select(ExchangeEntry).where(
+        ExchangeEntry.origin == Origin.OURS, ExchangeEntry.kind == EntryKind.FIELDS
+    )
+    entries = session.scalars(found.order_by(ExchangeEntry.sequence))
     return [(json.loads(one.content), one.state) for one in entries]
 
 

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.fields import Owner
-from app.exchange.rules.profiles import Row
+from app.exchange.rules.profiles import ValueRow
 from app.exchange.rules.standing import Standing, Unread
 from app.exchange.services import decisions
 from app.exchange.services.connections.connections import set_profile
@@ -25,8 +25,8 @@ STATES = replace(
     maps={
         "state": (
             *PROFILE.maps["state"],
-            Row("waiting for reply", "waiting for reply"),
-            Row("on hold", "on hold"),
+            ValueRow("waiting for reply", "waiting for reply"),
+            ValueRow("on hold", "on hold"),
         )
     },
 )
@@ -217,7 +217,9 @@ def test_a_value_that_gave_way_is_not_sent(world: World) -> None:
     world.deliver()
     with Session(world.engine) as session:
         entry = session.scalars(
-            select(Entry).where(Entry.kind == "fields", Entry.origin == "ours")
+            select(ExchangeEntry).where(
+                ExchangeEntry.kind == "fields", ExchangeEntry.origin == "ours"
+            )
         ).one()
         assert (entry.state, entry.reason) == (
             EntryState.GAVE_WAY,

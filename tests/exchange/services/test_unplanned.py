@@ -12,7 +12,7 @@ from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.errors import Invalid
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.pairs import PairState, done
 from app.exchange.rules.standing import Standing
 from app.exchange.services import decisions, endings
@@ -78,7 +78,7 @@ class Twice:
 
     def entries(self) -> Sequence[tuple[str, str]]:
         key = self.pair().id
-        rows = select(Entry).where(Entry.pair_id == key).order_by(Entry.id)
+        rows = select(ExchangeEntry).where(ExchangeEntry.pair_id == key).order_by(ExchangeEntry.id)
         return [(one.origin, one.kind) for one in self.session.scalars(rows)]
 
     def troubled(self) -> list[int]:

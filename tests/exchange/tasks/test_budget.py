@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.core.adapters.outbound import Answer
 from app.core.models.changes import Change, ChangedField
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import MOST_ATTEMPTS
 from app.exchange.rules.partner import CallFailed
@@ -73,8 +73,10 @@ def here(world: World) -> list[str]:
 def keys(world: World) -> list[str]:
     """Keys of their texts that are recorded, in the order of the ledger."""
     with Session(world.engine) as session:
-        theirs = select(Entry.their_key).where(Entry.origin == "theirs", Entry.kind == "comment")
-        return [key or "" for key in session.scalars(theirs.order_by(Entry.sequence))]
+        theirs = select(ExchangeEntry.their_key).where(
+            ExchangeEntry.origin == "theirs", ExchangeEntry.kind == "comment"
+        )
+        return [key or "" for key in session.scalars(theirs.order_by(ExchangeEntry.sequence))]
 
 
 def pair(world: World) -> TicketPair:
@@ -262,7 +264,11 @@ def test_files_of_a_ticket_come_in_slices_too(
         world.partner.attach(int(THERE), f"plot-{number}.png", b"x%d" % number)
     world.read(THERE)
     with Session(world.engine) as session:
-        files = select(Entry.content).where(Entry.kind == "attachment").order_by(Entry.sequence)
+        files = (
+            select(ExchangeEntry.content)
+            .where(ExchangeEntry.kind == "attachment")
+            .order_by(ExchangeEntry.sequence)
+        )
         names = [json.loads(content)["file"] for content in session.scalars(files)]
     assert [name.partition("plot-")[2] for name in names] == [f"{one}.png" for one in range(5)]
     assert pair(world).read_at == world.now

@@ -15,7 +15,7 @@ from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Door
 from app.demo.partner_system import PORTAL
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryKind, parts_of
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.ledger import Origin
@@ -90,8 +90,10 @@ def entries_of(world: World, number: int) -> list[tuple[str, str, str]]:
     """Kind, state and reason of our entries."""
     with Session(world.engine) as session:
         pairs = select(TicketPair.id).where(TicketPair.ticket_number == number)
-        found = select(Entry).where(Entry.pair_id.in_(pairs), Entry.origin == Origin.OURS)
-        rows = session.scalars(found.order_by(Entry.sequence))
+        found = select(ExchangeEntry).where(
+            ExchangeEntry.pair_id.in_(pairs), ExchangeEntry.origin == Origin.OURS
+        )
+        rows = session.scalars(found.order_by(ExchangeEntry.sequence))
         return [(entry.kind, entry.state, entry.reason) for entry in rows]
 
 
@@ -319,7 +321,9 @@ def test_what_is_left_out_lets_the_next_through(world: World) -> None:
     world.deliver()
     assert texts_there(world, 1001) == ["The fibre is cut.", "Two"]
     with Session(world.engine) as session:
-        left_out = session.scalars(select(Entry).where(Entry.state == "skipped")).one()
+        left_out = session.scalars(
+            select(ExchangeEntry).where(ExchangeEntry.state == "skipped")
+        ).one()
     assert left_out.reason == "They take no such text"
     assert json.loads(left_out.content)["text"] == "One that they refuse"
 
@@ -365,7 +369,9 @@ def test_a_move_that_is_not_allowed_here_is_told_and_not_forced(session: Session
     world.read("1001")
     assert state_of(world, number) == "closed"
     with Session(world.engine) as session:
-        entry = session.scalars(select(Entry).where(Entry.state == "recorded")).one()
+        entry = session.scalars(
+            select(ExchangeEntry).where(ExchangeEntry.state == "recorded")
+        ).one()
     assert json.loads(entry.content) == {"state": "in progress"}
     assert entry.reason
 
@@ -505,7 +511,9 @@ def test_a_text_of_ours_that_is_there_twice_later_is_a_copy(world: World) -> Non
     assert pair is not None
     assert json.loads(pair.copies) == [str(again)]
     with Session(world.engine) as session:
-        keys = session.scalars(select(Entry.their_key).order_by(Entry.sequence)).all()
+        keys = session.scalars(
+            select(ExchangeEntry.their_key).order_by(ExchangeEntry.sequence)
+        ).all()
     assert keys == ["1", "2"]
     assert comments_here(world, number) == ["Any news?"]
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Forbidden, Invalid
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.pairs import PairState
 from app.exchange.services import decisions, endings
@@ -59,7 +59,7 @@ NO_FIELD = "Not set there: priority, layer"
 def entries(world: World) -> list[tuple[str, str, str]]:
     """Origin, state and reason of each, in their order."""
     with Session(world.engine) as session:
-        found = session.scalars(select(Entry).order_by(Entry.id))
+        found = session.scalars(select(ExchangeEntry).order_by(ExchangeEntry.id))
         return [(one.origin, one.state, one.reason) for one in found]
 
 
@@ -286,5 +286,7 @@ def test_more_pairs_than_fit_into_one_step_all_end(
     end_pairs(world.context, {"connection": world.connection_id})
     with Session(world.engine) as session:
         states = session.scalars(select(TicketPair.state)).all()
-        waiting = session.scalars(select(Entry).where(Entry.state == EntryState.WAITING)).all()
+        waiting = session.scalars(
+            select(ExchangeEntry).where(ExchangeEntry.state == EntryState.WAITING)
+        ).all()
     assert (set(states), len(states), waiting) == ({PairState.ENDED}, 5, [])

@@ -11,10 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry
+from app.exchange.models.pairs import ExchangeEntry
 from app.exchange.rules.entries import EntryKind
 from app.exchange.rules.ledger import Origin
-from app.exchange.rules.profiles import Choice, Row
+from app.exchange.rules.profiles import Choice, ValueRow
 from app.exchange.services.decisions import share
 from app.exchange.services.overview import counterparts
 from app.tickets.services.lifecycle import change_ticket, comment_ticket
@@ -23,7 +23,7 @@ from tests.exchange.exchange_world import BEGIN, PROFILE, World
 from tests.exchange.tasks.test_deliveries import comments_here, entries_of
 
 LINK = "CERN-GRIDKA-LHCOPN-001"
-NAMED = {"category": (Row("maintenance", "Planned work"),)}
+NAMED = {"category": (ValueRow("maintenance", "Planned work"),)}
 
 
 @pytest.fixture
@@ -151,7 +151,9 @@ def test_no_field_of_the_block_is_one_that_partners_may_not_see(world: World) ->
     world.deliver()
     with Session(world.engine) as session:
         first = session.scalars(
-            select(Entry).where(Entry.kind == EntryKind.TICKET, Entry.origin == Origin.OURS)
+            select(ExchangeEntry).where(
+                ExchangeEntry.kind == EntryKind.TICKET, ExchangeEntry.origin == Origin.OURS
+            )
         ).one()
         said = json.loads(first.content)["facts"]
     names = {line.partition(":")[0] for line in said.splitlines()}

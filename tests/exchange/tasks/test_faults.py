@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.core.models.changes import Change, ChangedField
 from app.demo.partner_system import PERSON, PORTAL, Misbehaviour
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
@@ -537,7 +537,11 @@ def test_a_move_that_is_not_allowed_is_told_once_however_often_it_is_read(
     for _ in range(5):
         world.read("1001")
     with Session(world.engine) as session:
-        recorded = select(Entry).where(Entry.state == "recorded").order_by(Entry.id)
+        recorded = (
+            select(ExchangeEntry)
+            .where(ExchangeEntry.state == "recorded")
+            .order_by(ExchangeEntry.id)
+        )
         told = session.scalars(recorded).all()
     assert [json.loads(one.content) for one in told] == [
         {"state": "assigned"},
@@ -685,7 +689,7 @@ def test_a_file_that_may_not_be_kept_is_said_and_its_text_comes(world: World, si
     world.read("1001")
     assert comments(world, number) == ["See the dump"]
     with Session(world.engine) as session:
-        (entry,) = session.scalars(select(Entry).where(Entry.kind == "attachment"))
+        (entry,) = session.scalars(select(ExchangeEntry).where(ExchangeEntry.kind == "attachment"))
         assert (entry.state, json.loads(entry.content)) == ("recorded", {"file": "huge.bin"})
         assert ("2 MiB" if size else "empty") in entry.reason
 

@@ -17,7 +17,7 @@ from app.core.rules.errors import Invalid
 from app.core.rules.ports import MailRefused
 from app.exchange.adapters.incoming_mail import read_reply
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.partner import CallFailed
 from app.exchange.services.connections.connections import connect
@@ -151,7 +151,7 @@ def test_each_change_of_a_shared_ticket_is_one_mail(world: _World) -> None:
     for part in ("operator commented:\nWe dig", "Priority: urgent", "attached trace.txt."):
         assert part in text
     assert "secret" not in text
-    states = world.session.scalars(select(Entry.state)).all()
+    states = world.session.scalars(select(ExchangeEntry.state)).all()
     assert set(states) == {"sent"}
 
 
@@ -189,7 +189,9 @@ def test_their_number_completes_the_pair(world: _World) -> None:
     pair = world.pair(number)
     assert (pair.their_id, pair.their_number, pair.state) == ("TT#9", "TT#9", PairState.PAIRED)
     assert world.told() == told, "what they wrote is not told to them"
-    theirs = world.session.scalars(select(Entry).where(Entry.origin == "theirs")).all()
+    theirs = world.session.scalars(
+        select(ExchangeEntry).where(ExchangeEntry.origin == "theirs")
+    ).all()
     assert [(one.kind, one.state) for one in theirs] == [("comment", "applied")]
     with transaction(world.session):
         change_ticket(world.session, world.them, other, {"own_references": {"target": "TT#9"}})
@@ -228,7 +230,7 @@ def test_the_partner_answers_by_mail(world: _World) -> None:
     told = world.told()
     world.deliver()
     assert world.told() == told
-    entry = session.scalars(select(Entry).where(Entry.origin == "theirs")).one()
+    entry = session.scalars(select(ExchangeEntry).where(ExchangeEntry.origin == "theirs")).one()
     assert (entry.kind, entry.state) == ("comment", "applied")
     assert session.get_one(Ticket, number).version > 3
 
@@ -322,7 +324,7 @@ def test_what_their_server_refuses_for_good_has_failed_and_is_sent_again(
     assert len(box.taken) == (1 if is_new else 2)
     again = world.pair(number)
     assert (again.state, again.reason) == (PairState.PAIRED, "")
-    assert set(world.session.scalars(select(Entry.state))) == {"sent"}
+    assert set(world.session.scalars(select(ExchangeEntry.state))) == {"sent"}
 
 
 def test_one_that_is_refused_before_anybody_noted_that_it_was_told_is_not_lost(
@@ -344,14 +346,14 @@ def test_one_that_is_refused_before_anybody_noted_that_it_was_told_is_not_lost(
     with transaction(world.session):
         note_created(world.session, claimed, pair_id, created, world.now)
     assert world.pair(number).state == PairState.STOPPED
-    assert "waiting" in set(world.session.scalars(select(Entry.state)))
+    assert "waiting" in set(world.session.scalars(select(ExchangeEntry.state)))
     box.refuses = ""
     with transaction(world.session):
         send_again(world.session, world.by, pair_id)
     world.deliver()
     world.office.step()
     assert len(box.taken) == 1
-    assert set(world.session.scalars(select(Entry.state))) == {"sent"}
+    assert set(world.session.scalars(select(ExchangeEntry.state))) == {"sent"}
 
 
 def test_the_page_of_mails_sends_none_of_them_a_second_time(world: _World, box: _Box) -> None:
@@ -383,7 +385,7 @@ def test_a_refusal_after_the_exchange_ended_asks_nobody(world: _World, box: _Box
     world.deliver()
     world.office.step()
     assert len(box.taken) == 1, "what nobody there was told is told now"
-    assert set(world.session.scalars(select(Entry.state))) == {"sent"}
+    assert set(world.session.scalars(select(ExchangeEntry.state))) == {"sent"}
 
 
 def test_a_mail_is_not_told_that_was_left_out_meanwhile(world: _World) -> None:
@@ -425,5 +427,7 @@ def test_what_comes_by_mail_after_the_end_is_for_a_person(world: _World) -> None
     with transaction(session):
         comment_ticket(session, world.them, number, "By SOAP")
     world.deliver()
-    assert session.scalars(select(Entry).where(Entry.origin == "theirs")).all() == []
+    assert (
+        session.scalars(select(ExchangeEntry).where(ExchangeEntry.origin == "theirs")).all() == []
+    )
     assert world.pair(number).state == PairState.ENDED

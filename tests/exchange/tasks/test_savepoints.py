@@ -12,9 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import dry_run, transaction
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.fields import Owner
-from app.exchange.rules.profiles import Choice, Profile, Row
+from app.exchange.rules.profiles import Choice, Profile, ValueRow
 from app.exchange.services.planning import LANE_JOB, enqueue_pair
 from app.exchange.tasks.deliveries import plan_entries
 from app.jobs.rules.jobs import Pace
@@ -27,7 +27,7 @@ OURS_THEN_THEIRS = Profile(
     tickets=Choice.NEW,
     group="Network",
     maps={
-        "priority": (Row("less urgent", "less urgent"), Row("urgent", "urgent")),
+        "priority": (ValueRow("less urgent", "less urgent"), ValueRow("urgent", "urgent")),
         "state": PROFILE.maps["state"],
     },
     owners={"priority": Owner.US, "state": Owner.THEM},
@@ -55,7 +55,9 @@ def lanes_waiting(world: World) -> int:
 def waiting(world: World) -> list[dict[str, str]]:
     """Contents of our entries that wait."""
     with Session(world.engine) as session:
-        found = session.scalars(select(Entry).where(Entry.state == "waiting").order_by(Entry.id))
+        found = session.scalars(
+            select(ExchangeEntry).where(ExchangeEntry.state == "waiting").order_by(ExchangeEntry.id)
+        )
         return [json.loads(one.content) for one in found]
 
 

@@ -12,9 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.fields import Owner
-from app.exchange.rules.profiles import Guard, Profile, Row
+from app.exchange.rules.profiles import Guard, Profile, ValueRow
 from app.exchange.rules.standing import Standing
 from app.exchange.services import decisions
 from app.exchange.services.connections.connections import set_profile
@@ -30,10 +30,10 @@ STATES = replace(
     maps={
         "state": (
             *PROFILE.maps["state"],
-            Row("waiting for reply", "waiting for reply"),
-            Row("on hold", "on hold"),
-            Row("reopened", "open", "out"),
-            Row("in progress", "open", "in"),
+            ValueRow("waiting for reply", "waiting for reply"),
+            ValueRow("on hold", "on hold"),
+            ValueRow("reopened", "open", "out"),
+            ValueRow("in progress", "open", "in"),
         )
     },
 )
@@ -80,8 +80,10 @@ def ends(world: World) -> tuple[str, str]:
 def fields(world: World, origin: str = "ours") -> list[tuple[dict[str, str], str, str]]:
     """Entries of values: what they hold, what became of them and why."""
     with Session(world.engine) as session:
-        found = select(Entry).where(Entry.kind == "fields", Entry.origin == origin)
-        entries = session.scalars(found.order_by(Entry.sequence))
+        found = select(ExchangeEntry).where(
+            ExchangeEntry.kind == "fields", ExchangeEntry.origin == origin
+        )
+        entries = session.scalars(found.order_by(ExchangeEntry.sequence))
         return [(json.loads(one.content), one.state, one.reason) for one in entries]
 
 
@@ -132,7 +134,7 @@ def test_where_nobody_knows_who_was_last_a_person_is_asked(world: World, how: st
     assert standing(world)[0] == Standing.ASKED
     assert fields(world)[-1] == ({"state": "on hold"}, "skipped", "A person has to choose: state")
     with world.writing() as session:
-        asked = session.scalars(select(Entry).where(Entry.state == "asked")).one()
+        asked = session.scalars(select(ExchangeEntry).where(ExchangeEntry.state == "asked")).one()
         assert decisions.choose(session, world.operator(), asked.id, ours=True)
     assert ends(world) == ("on hold", "on hold")
     assert standing(world) == (Standing.IN_STEP, [])
@@ -159,8 +161,12 @@ def test_a_question_ends_where_they_take_their_change_back(make: Callable[..., W
 
 def test_a_text_that_moves_their_state_is_followed_by_ours_once(make: Callable[..., World]) -> None:
     """A Zammad reopens what is closed where somebody writes; so does a person, later."""
-    rows = (Row("solved", "closed"), Row("in progress", "open"), Row("reopened", "open", "out"))
-    world = make(replace(STATES, maps={"state": (*rows, Row("new", "assigned", "out"))}))
+    rows = (
+        ValueRow("solved", "closed"),
+        ValueRow("in progress", "open"),
+        ValueRow("reopened", "open", "out"),
+    )
+    world = make(replace(STATES, maps={"state": (*rows, ValueRow("new", "assigned", "out"))}))
     world.partner.follow_ups = {"closed": "open"}
     world.do(change_ticket, 1, {"state": "solved", "solution": "Spliced"})
     assert ends(world) == ("solved", "closed")
@@ -223,7 +229,7 @@ def test_a_read_from_before_a_call_changes_nothing(world: World) -> None:
 
 def map_priority(world: World) -> None:
     """Priorities are mapped only now; ours and theirs were never compared."""
-    rows = (Row(one, one) for one in ("less urgent", "urgent", "top priority"))
+    rows = (ValueRow(one, one) for one in ("less urgent", "urgent", "top priority"))
     world.partner.tickets[int(THERE)].priority = "urgent"
     with world.writing() as session:
         connection = session.get_one(Connection, world.connection_id)
@@ -260,7 +266,11 @@ def test_who_changes_what_was_never_agreed_is_followed(world: World, who: str) -
 def test_over_a_connection_that_only_sends_a_text_is_followed_by_the_state(
     make: Callable[..., World],
 ) -> None:
-    rows = (Row("solved", "closed"), Row("in progress", "in progress"), Row("new", "assigned"))
+    rows = (
+        ValueRow("solved", "closed"),
+        ValueRow("in progress", "in progress"),
+        ValueRow("new", "assigned"),
+    )
     world = make(replace(STATES, maps={"state": rows}), direction="push")
     world.partner.follow_ups = {"closed": "open"}
     world.do(change_ticket, 1, {"state": "solved", "solution": "Spliced"})

@@ -22,7 +22,7 @@ from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.rules.errors import Invalid
 from app.core.rules.webhooks import new_secret
 from app.exchange.models.connections import Connection, ExchangeCall
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.profiles import Choice, Profile
 from app.exchange.services.connections.connections import connect
 from app.exchange.services.connections.secrets import LOGIN, add_secret
@@ -165,7 +165,7 @@ def test_one_that_was_not_taken_comes_again_under_the_same_id(
     assert len(set(ids)) == 2
     assert len(ids) == 4
     with Session(world.context.engine) as session:
-        assert {one.state for one in session.scalars(select(Entry))} == {"sent"}
+        assert {one.state for one in session.scalars(select(ExchangeEntry))} == {"sent"}
 
 
 def test_it_is_tested_by_a_message_about_no_ticket(session: Session, receiver: Receiver) -> None:

@@ -27,7 +27,7 @@ from app.duties.models.duties import (
     DutySum,
     ServiceLoss,
 )
-from app.duties.rules.duties import Clause, Kind, Lhc, Role, Rule, Scope
+from app.duties.rules.duties import Clause, ClauseKind, Lhc, Role, Rule, Scope
 from app.duties.services.rules import compose_rule, put_in_force, retire, revise_rule, undo
 from app.events.models.events import Event
 from app.events.rules.events import EventMessage
@@ -317,14 +317,14 @@ def _rules_of_duty(story: History) -> None:
     rule = Rule(
         (
             Clause(
-                story.dice.choice((Kind.ANY, Kind.DOWN, Kind.DEGRADED)),
+                story.dice.choice((ClauseKind.ANY, ClauseKind.DOWN, ClauseKind.DEGRADED)),
                 story.dice.choice(tuple(Scope)),
                 story.dice.choice((0, 60, 180)),
                 role=story.dice.choice(tuple(Role)),
                 lhc=story.dice.choice(tuple(Lhc)),
                 maintenance=story.dice.random() < 0.5,
             ),
-            Clause(Kind.LOSS, Scope.T1, story.dice.choice((0, 60, 60 * 24 * 20))),
+            Clause(ClauseKind.LOSS, Scope.T1, story.dice.choice((0, 60, 60 * 24 * 20))),
         ),
         story.dice.choice((1, 24)),
     )

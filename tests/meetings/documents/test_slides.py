@@ -16,7 +16,16 @@ from pptx import Presentation
 from app.core.documents import layout
 from app.core.documents.deck_pptx import deck_as_pptx
 from app.core.documents.font_metrics import NO_GLYPH, cut_to, drawable, lines_of, width_of, wrapped
-from app.core.rules.documents.slides import Chart, Column, Deck, Row, Series, Slide, Table, Tone
+from app.core.rules.documents.slides import (
+    Chart,
+    Column,
+    Deck,
+    Series,
+    Slide,
+    SlideRow,
+    Table,
+    Tone,
+)
 from app.meetings.documents.deck_pdf import deck_as_pdf
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
@@ -39,7 +48,7 @@ def deck(*slides: Slide) -> Deck:
 
 def table(rows: int, *, text: str = "CERN-RAL-LHCOPN-001") -> Table:
     head = [Column("Number", 1, is_number=True), Column("What", 4)]
-    return Table(head, [Row([number, text]) for number in range(rows)])
+    return Table(head, [SlideRow([number, text]) for number in range(rows)])
 
 
 def opened(content: bytes) -> Any:
@@ -97,7 +106,7 @@ def test_values_of_bars_side_by_side_stand_apart() -> None:
     """Else 2, 2, 2 and 2 would read as 2222."""
     names = [f"Site {letter}" for letter in "abcdefghijkl"]
     chart = Chart(names, [Series(word, [7] * 12) for word in "abcd"])
-    beside = Table([Column("Site"), Column("Q", is_number=True)], [Row(["Site a", 1])])
+    beside = Table([Column("Site"), Column("Q", is_number=True)], [SlideRow(["Site a", 1])])
     slide = Slide("Events", "", "", chart, beside)
     page = pypdfium2.PdfDocument(deck_as_pdf(deck(slide), NOW))[1]
     text = page.get_textpage()
@@ -189,7 +198,10 @@ def test_a_total_never_stands_on_a_slide_alone() -> None:
     chart = Chart([f"SITE-{at}" for at in range(16)], [Series("a", list(range(16)))])
     sites = Table(
         [Column("Site"), Column("Asked", is_number=True)],
-        [*(Row([f"SITE-{at}", at]) for at in range(16)), Row(["TOTAL", 120], is_total=True)],
+        [
+            *(SlideRow([f"SITE-{at}", at]) for at in range(16)),
+            SlideRow(["TOTAL", 120], is_total=True),
+        ],
     )
     whole = Slide("Sites", "x", "/x", chart, sites, ["One", "Two", "Three"])
     many = Slide("Long", "x", "/x", None, table(39))
@@ -238,7 +250,7 @@ def test_nothing_lies_on_anything_else() -> None:
 
 def test_a_word_has_its_colour_and_no_data_its_word() -> None:
     head = [Column("Site"), Column("2013-Q1")]
-    rows = [Row(["DE-KIT", "missing"]), Row(["ES-PIC", None])]
+    rows = [SlideRow(["DE-KIT", "missing"]), SlideRow(["ES-PIC", None])]
     marked = Table(head, rows, {"missing": Tone.TROUBLE})
     drawn = opened(deck_as_pptx(deck(Slide("Reports", "x", "/x", None, marked)), NOW)).slides[1]
     (shape,) = [shape for shape in drawn.shapes if shape.has_table]
@@ -264,7 +276,7 @@ def test_latin_behind_chinese_keeps_its_letters() -> None:
     """A line that begins in the second font leaves the first one to the next line."""
 
     def second_row(first: str) -> bytes:
-        rows = Table([Column("Head")], [Row([first]), Row(["Latin letters"])])
+        rows = Table([Column("Head")], [SlideRow([first]), SlideRow(["Latin letters"])])
         content = deck_as_pdf(deck(Slide("Title", "", "", None, rows)), NOW)
         picture = pypdfium2.PdfDocument(content)[1].render(scale=2).to_pil()
         top = layout.CONTENT.y + 2 * layout.ROW

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.core.rules.errors import Invalid
 from app.notices.adapters.files import MAX_BYTES, read
-from app.notices.rules.notices import Circuit, Notice, Reading, Unread
+from app.notices.rules.notices import Circuit, Notice, NoticeReading, Unread
 
 SAMPLES = Path(__file__).parents[2] / "notices_sample"
 
@@ -30,7 +30,7 @@ def changed(old: str, new: str, name: str = "new.ics") -> bytes:
     return text.replace(old, new).encode()
 
 
-def the_notice(reading: Reading) -> Notice:
+def the_notice(reading: NoticeReading) -> Notice:
     """Its only notice."""
     (found,) = reading.found
     assert isinstance(found, Notice), found

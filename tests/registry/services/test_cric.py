@@ -20,7 +20,7 @@ from app.registry.adapters.cric.reading import parse
 from app.registry.models.registry import FactSource, Proposal, SourceRun
 from app.registry.rules.registry import SiteNameValue
 from app.registry.services.cric import (
-    Reading,
+    SourceReading,
     accept_proposal,
     compare_with_registry,
     open_proposals,
@@ -42,7 +42,7 @@ def cast(session: Session) -> Cast:
 
 def read(
     session: Session, cast: Cast, content: bytes = cric_sample.CONTENT, **more: Any
-) -> Reading:
+) -> SourceReading:
     with transaction(session):
         return read_source(session, writer(cast.admin), parse(content), **more)
 

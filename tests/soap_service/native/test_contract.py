@@ -31,7 +31,7 @@ from soap_service.native.kinds import (
     DATE,
     DOUBLE,
     TIME,
-    Kind,
+    WsdlType,
     field_name,
     wire_name,
 )
@@ -78,10 +78,10 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
 
 
 @st.composite
-def content_of(draw: st.DrawFn, kind: Kind) -> dict[str, Any]:
+def content_of(draw: st.DrawFn, kind: WsdlType) -> dict[str, Any]:
     """Values of a message: some left out, empty lists, and texts of all sorts."""
 
-    def one(inner: Kind) -> Any:
+    def one(inner: WsdlType) -> Any:
         if inner.members:
             return draw(content_of(inner))
         return draw(VALUES.get(inner.name, TEXTS))
@@ -97,10 +97,10 @@ def content_of(draw: st.DrawFn, kind: Kind) -> dict[str, Any]:
     return found
 
 
-def written_by_spyne(name: str, kind: Kind, values: Mapping[str, Any]) -> bytes:
+def written_by_spyne(name: str, kind: WsdlType, values: Mapping[str, Any]) -> bytes:
     """The same envelope by Spyne's own objects and serialiser."""
 
-    def filled(inner: Kind, content: Any) -> Any:
+    def filled(inner: WsdlType, content: Any) -> Any:
         if not inner.members:
             return (content,) if inner is BYTES else content
         instance = inner.model()

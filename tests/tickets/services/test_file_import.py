@@ -20,7 +20,7 @@ from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.rules.errors import Forbidden
 from app.core.services.changes import TICKET, changes_of
 from app.events.models.events import Event
-from app.events.rules.file_reading import Reading, read_events
+from app.events.rules.file_reading import EventFileOptions, read_events
 from app.events.services.events import report_events
 from app.matching.models.matching import EventTicket
 from app.matching.services.recompute import bring_up_to_date
@@ -229,7 +229,7 @@ def test_names_mean_who_bore_them_on_the_day_for_tickets_and_events_alike(
             ("august-site", "", "NET-1", "2012-08-06"),
         )
     )
-    read = [*read_events(events.encode(), Reading())]
+    read = [*read_events(events.encode(), EventFileOptions())]
     with transaction(session):
         found = report_events(session, BY, [one.message for one in read])
     assert not found.problems

@@ -13,7 +13,7 @@ from app.core.rules.access import Door, Writer
 from app.jobs.tasks.context import Context
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
-from app.tickets.rules.reminders import Step
+from app.tickets.rules.reminders import WaitingStep
 from app.tickets.services.lifecycle import comment_ticket, move_ticket, open_ticket
 from app.tickets.services.reminders import overdue_replies, take_due_step
 from app.tickets.services.timeline import timeline_of
@@ -46,7 +46,7 @@ def due(session: Session, now: datetime) -> list[int]:
     return list(found)
 
 
-def step(session: Session, number: int, now: datetime) -> Step | None:
+def step(session: Session, number: int, now: datetime) -> WaitingStep | None:
     with transaction(session):
         return take_due_step(session, portal(now), number)
 
@@ -59,11 +59,11 @@ def test_from_the_first_reminder_to_unsolved(session: Session) -> None:
     for weeks in (1, 2):
         now = NOON + weeks * WEEK + timedelta(minutes=5)
         assert due(session, now) == [number]
-        assert step(session, number, now) is Step.REMIND
+        assert step(session, number, now) is WaitingStep.REMIND
         assert due(session, now) == []
         assert step(session, number, now) is None
     now = NOON + 3 * WEEK + timedelta(minutes=5)
-    assert step(session, number, now) is Step.GIVE_UP
+    assert step(session, number, now) is WaitingStep.GIVE_UP
     assert due(session, now + 10 * WEEK) == []
     ticket = session.get_one(Ticket, number)
     assert ticket.state == "unsolved"
@@ -84,13 +84,13 @@ def test_from_the_first_reminder_to_unsolved(session: Session) -> None:
 def test_an_answer_begins_the_count_anew(session: Session) -> None:
     cast = enter(session)
     number = waiting_ticket(session, cast)
-    assert step(session, number, NOON + WEEK) is Step.REMIND
+    assert step(session, number, NOON + WEEK) is WaitingStep.REMIND
     later = NOON + WEEK + timedelta(days=1)
     with transaction(session):  # somebody else than the submitter: the ticket goes on waiting
         comment_ticket(session, writer(cast.operator, later), number, "It is being looked for")
     assert due(session, NOON + 2 * WEEK) == []
     assert due(session, later + WEEK) == [number]
-    assert step(session, number, later + WEEK) is Step.REMIND
+    assert step(session, number, later + WEEK) is WaitingStep.REMIND
     with transaction(session):  # the submitter: it waits no longer
         by = writer(cast.kit, later + WEEK + timedelta(hours=1))
         comment_ticket(session, by, number, "Port 3")
@@ -99,7 +99,7 @@ def test_an_answer_begins_the_count_anew(session: Session) -> None:
         by = writer(cast.operator, later + WEEK + timedelta(hours=2))
         move_ticket(session, by, number, "waiting for reply")
     assert due(session, later + 2 * WEEK + timedelta(minutes=119)) == []
-    assert step(session, number, later + 2 * WEEK + timedelta(hours=2)) is Step.REMIND
+    assert step(session, number, later + 2 * WEEK + timedelta(hours=2)) is WaitingStep.REMIND
     newest = timeline_of(session, cast.reader, number)[-1]
     assert [item.new for item in newest.fields] == ["1 of 2"]
 

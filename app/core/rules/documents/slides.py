@@ -108,7 +108,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Row:
+class SlideRow:
     """A row of a table."""
 
     cells: Sequence[Cell]
@@ -120,7 +120,7 @@ class Table:
     """What is in rows. ``tones`` marks words wherever they are in a cell of their own."""
 
     columns: Sequence[Column]
-    rows: Sequence[Row]
+    rows: Sequence[SlideRow]
     tones: Mapping[str, Tone] = field(default_factory=dict)
 
 

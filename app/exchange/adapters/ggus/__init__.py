@@ -7,18 +7,18 @@ from typing import Final
 from app.core.rules.language import _
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.kinds import PartnerKind
-from app.exchange.rules.profiles import Guard, Profile, Row
+from app.exchange.rules.profiles import Guard, Profile, ValueRow
 from app.tickets.rules.tickets import Priority, State
 
 _PROFILE: Final = Profile(
     maps={
-        "state": tuple(Row(state, state) for state in State),
+        "state": tuple(ValueRow(state, state) for state in State),
         "priority": (
-            Row(Priority.LESS_URGENT, "less urgent"),
-            Row(Priority.NORMAL, "less urgent", "out"),
-            Row(Priority.URGENT, "urgent"),
-            Row(Priority.VERY_URGENT, "very urgent"),
-            Row(Priority.TOP, "top priority"),
+            ValueRow(Priority.LESS_URGENT, "less urgent"),
+            ValueRow(Priority.NORMAL, "less urgent", "out"),
+            ValueRow(Priority.URGENT, "urgent"),
+            ValueRow(Priority.VERY_URGENT, "very urgent"),
+            ValueRow(Priority.TOP, "top priority"),
         ),
     },
     owners={"state": Owner.NEWEST, "priority": Owner.NEWEST},

@@ -7,22 +7,22 @@ from typing import Final
 
 from app.core.rules.language import _
 from app.exchange.rules.kinds import PartnerKind
-from app.exchange.rules.profiles import Profile, Row
+from app.exchange.rules.profiles import Profile, ValueRow
 from app.tickets.rules.tickets import State
 
 _PROFILE: Final = Profile(
     maps={
         "state": (
-            Row(State.NEW, "new"),
-            Row(State.ASSIGNED, "open", "out"),
-            Row(State.IN_PROGRESS, "open"),
-            Row(State.REOPENED, "open", "out"),
-            Row(State.WAITING, "stalled"),
-            Row(State.ON_HOLD, "stalled", "out"),
-            Row(State.SOLVED, "resolved"),
-            Row(State.UNSOLVED, "rejected"),
-            Row(State.VERIFIED, "resolved", "out"),
-            Row(State.CLOSED, "resolved", "out"),
+            ValueRow(State.NEW, "new"),
+            ValueRow(State.ASSIGNED, "open", "out"),
+            ValueRow(State.IN_PROGRESS, "open"),
+            ValueRow(State.REOPENED, "open", "out"),
+            ValueRow(State.WAITING, "stalled"),
+            ValueRow(State.ON_HOLD, "stalled", "out"),
+            ValueRow(State.SOLVED, "resolved"),
+            ValueRow(State.UNSOLVED, "rejected"),
+            ValueRow(State.VERIFIED, "resolved", "out"),
+            ValueRow(State.CLOSED, "resolved", "out"),
         )
     }
 )

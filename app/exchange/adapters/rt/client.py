@@ -32,7 +32,14 @@ from app.core.rules.texts import storable_text
 from app.exchange.adapters.access import Access
 from app.exchange.adapters.apart import plain_text
 from app.exchange.adapters.http import LONGEST_CALL, JsonCaller
-from app.exchange.adapters.newest import AHEAD, MOST_PAGES, PAGE, SPARE, Row, changed_since
+from app.exchange.adapters.newest import (
+    AHEAD,
+    MOST_PAGES,
+    PAGE,
+    SPARE,
+    ChangedTicket,
+    changed_since,
+)
 from app.exchange.adapters.trial import Trial, checks, refuse
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Failure, Outcome
@@ -203,7 +210,7 @@ class RequestTracker:
             raise refuse("Set a queue; otherwise all of their tickets would be read")
         newest: list[datetime] = []
 
-        def page(number: int, after: datetime | None) -> Sequence[Row]:
+        def page(number: int, after: datetime | None) -> Sequence[ChangedTicket]:
             query = f"Queue = {_quoted(self.profile.group)}"
             if after is not None:
                 query += f" AND LastUpdated > '{after:%Y-%m-%d}'"
@@ -213,7 +220,7 @@ class RequestTracker:
             newest.extend(at if at <= self.now + AHEAD else self.now for at in times[:1])
             # what changed within the newest seconds may change again within them
             return [
-                Row(_id(one), at, at.isoformat() if at < newest[0] - _SECONDS else "")
+                ChangedTicket(_id(one), at, at.isoformat() if at < newest[0] - _SECONDS else "")
                 for one, at in zip(rows, times, strict=True)
             ]
 

@@ -8,38 +8,38 @@ from typing import Final
 
 from app.core.rules.language import _
 from app.exchange.rules.kinds import PartnerKind
-from app.exchange.rules.profiles import Profile, Row
+from app.exchange.rules.profiles import Profile, ValueRow
 from app.tickets.rules.tickets import Impact, Priority, State
 
 _PROFILE: Final = Profile(
     maps={
         "state": (
-            Row(State.NEW, "1"),
-            Row(State.ASSIGNED, "1", "out"),
-            Row(State.IN_PROGRESS, "2"),
-            Row(State.REOPENED, "2", "out"),
-            Row(State.WAITING, "3", "out"),
-            Row(State.ON_HOLD, "3"),
-            Row(State.SOLVED, "6:Solution provided"),
-            Row(State.UNSOLVED, "6:No resolution provided"),
-            Row(State.SOLVED, "6", "in"),
-            Row(State.VERIFIED, "7:Solution provided", "out"),
-            Row(State.CLOSED, "7:Solution provided", "out"),
-            Row(State.CLOSED, "7", "in"),
-            Row(State.UNSOLVED, "8", "in"),
+            ValueRow(State.NEW, "1"),
+            ValueRow(State.ASSIGNED, "1", "out"),
+            ValueRow(State.IN_PROGRESS, "2"),
+            ValueRow(State.REOPENED, "2", "out"),
+            ValueRow(State.WAITING, "3", "out"),
+            ValueRow(State.ON_HOLD, "3"),
+            ValueRow(State.SOLVED, "6:Solution provided"),
+            ValueRow(State.UNSOLVED, "6:No resolution provided"),
+            ValueRow(State.SOLVED, "6", "in"),
+            ValueRow(State.VERIFIED, "7:Solution provided", "out"),
+            ValueRow(State.CLOSED, "7:Solution provided", "out"),
+            ValueRow(State.CLOSED, "7", "in"),
+            ValueRow(State.UNSOLVED, "8", "in"),
         ),
         "priority": (
-            Row(Priority.TOP, "1"),
-            Row(Priority.VERY_URGENT, "1", "out"),
-            Row(Priority.URGENT, "2"),
-            Row(Priority.NORMAL, "3", "out"),
-            Row(Priority.LESS_URGENT, "3"),
+            ValueRow(Priority.TOP, "1"),
+            ValueRow(Priority.VERY_URGENT, "1", "out"),
+            ValueRow(Priority.URGENT, "2"),
+            ValueRow(Priority.NORMAL, "3", "out"),
+            ValueRow(Priority.LESS_URGENT, "3"),
         ),
         "impact": (
-            Row(Impact.OUTAGE, "1"),
-            Row(Impact.DEGRADED, "2"),
-            Row(Impact.REDUCED, "3"),
-            Row(Impact.NONE, "3", "out"),
+            ValueRow(Impact.OUTAGE, "1"),
+            ValueRow(Impact.DEGRADED, "2"),
+            ValueRow(Impact.REDUCED, "3"),
+            ValueRow(Impact.NONE, "3", "out"),
         ),
     }
 )

@@ -27,7 +27,7 @@ from urllib.parse import quote
 from app.core.rules.attached_files import SIZE_LIMIT, media_type
 from app.exchange.adapters.access import Access
 from app.exchange.adapters.http import LONGEST_CALL, JsonCaller
-from app.exchange.adapters.newest import MOST_PAGES, PAGE, SPARE, Row, changed_since
+from app.exchange.adapters.newest import MOST_PAGES, PAGE, SPARE, ChangedTicket, changed_since
 from app.exchange.adapters.trial import Trial, checks, refuse
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Failure, Outcome
@@ -171,7 +171,7 @@ class ServiceNow:
         if not group:
             raise refuse("Set an assignment group; otherwise all of their incidents would be read")
 
-        def page(number: int, after: datetime | None) -> Sequence[Row]:
+        def page(number: int, after: datetime | None) -> Sequence[ChangedTicket]:
             query = f"assignment_group={group}"
             if after is not None:
                 query += f"^sys_updated_on>={after:%Y-%m-%d} 00:00:00"
@@ -184,7 +184,7 @@ class ServiceNow:
             if any(_text(one, "assignment_group") != group for one in found):
                 raise refuse("The incidents of one group were requested, others were sent")
             return [
-                Row(_id(one), _time(one, "sys_updated_on"), _text(one, "sys_mod_count"))
+                ChangedTicket(_id(one), _time(one, "sys_updated_on"), _text(one, "sys_mod_count"))
                 for one in found
             ]
 

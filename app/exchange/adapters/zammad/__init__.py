@@ -10,31 +10,31 @@ from app.core.rules.language import _
 from app.exchange.adapters.zammad.ggus import GGUS_HOSTS, GGUS_PROFILE
 from app.exchange.adapters.zammad.hints import ZammadHint
 from app.exchange.rules.kinds import PartnerKind
-from app.exchange.rules.profiles import Profile, Row
+from app.exchange.rules.profiles import Profile, ValueRow
 from app.tickets.rules.tickets import Priority, State
 
 _PROFILE: Final = Profile(
     maps={
         "state": (
-            Row(State.NEW, "new"),
-            Row(State.ASSIGNED, "open", "out"),
-            Row(State.IN_PROGRESS, "open"),
-            Row(State.REOPENED, "open", "out"),
-            Row(State.WAITING, "open", "out"),
-            Row(State.WAITING, "pending reminder", "in"),
-            Row(State.ON_HOLD, "open", "out"),
-            Row(State.ON_HOLD, "pending close", "in"),
-            Row(State.SOLVED, "closed"),
-            Row(State.UNSOLVED, "closed", "out"),
-            Row(State.VERIFIED, "closed", "out"),
-            Row(State.CLOSED, "closed", "out"),
+            ValueRow(State.NEW, "new"),
+            ValueRow(State.ASSIGNED, "open", "out"),
+            ValueRow(State.IN_PROGRESS, "open"),
+            ValueRow(State.REOPENED, "open", "out"),
+            ValueRow(State.WAITING, "open", "out"),
+            ValueRow(State.WAITING, "pending reminder", "in"),
+            ValueRow(State.ON_HOLD, "open", "out"),
+            ValueRow(State.ON_HOLD, "pending close", "in"),
+            ValueRow(State.SOLVED, "closed"),
+            ValueRow(State.UNSOLVED, "closed", "out"),
+            ValueRow(State.VERIFIED, "closed", "out"),
+            ValueRow(State.CLOSED, "closed", "out"),
         ),
         "priority": (
-            Row(Priority.LESS_URGENT, "1 low"),
-            Row(Priority.NORMAL, "2 normal"),
-            Row(Priority.URGENT, "3 high"),
-            Row(Priority.VERY_URGENT, "3 high", "out"),
-            Row(Priority.TOP, "3 high", "out"),
+            ValueRow(Priority.LESS_URGENT, "1 low"),
+            ValueRow(Priority.NORMAL, "2 normal"),
+            ValueRow(Priority.URGENT, "3 high"),
+            ValueRow(Priority.VERY_URGENT, "3 high", "out"),
+            ValueRow(Priority.TOP, "3 high", "out"),
         ),
     }
 )

@@ -16,28 +16,28 @@ from typing import Final
 
 from app.exchange.rules.extras import CATEGORY, SITES, VO
 from app.exchange.rules.fields import Owner
-from app.exchange.rules.profiles import Guard, Profile, Row
+from app.exchange.rules.profiles import Guard, Profile, ValueRow
 
 GGUS_PROFILE: Final = Profile(
     maps={
         "state": (
-            Row("assigned", "assigned"),
-            Row("new", "assigned", "out"),
-            Row("in progress", "in progress"),
-            Row("waiting for reply", "waiting for reply"),
-            Row("on hold", "on hold"),
-            Row("reopened", "reopened"),
-            Row("solved", "solved"),
-            Row("unsolved", "unsolved"),
-            Row("verified", "verified"),
-            Row("closed", "closed"),
+            ValueRow("assigned", "assigned"),
+            ValueRow("new", "assigned", "out"),
+            ValueRow("in progress", "in progress"),
+            ValueRow("waiting for reply", "waiting for reply"),
+            ValueRow("on hold", "on hold"),
+            ValueRow("reopened", "reopened"),
+            ValueRow("solved", "solved"),
+            ValueRow("unsolved", "unsolved"),
+            ValueRow("verified", "verified"),
+            ValueRow("closed", "closed"),
         ),
         "priority": (
-            Row("less urgent", "less urgent"),
-            Row("normal", "less urgent", "out"),
-            Row("urgent", "urgent"),
-            Row("very urgent", "very urgent"),
-            Row("top priority", "very urgent", "out"),
+            ValueRow("less urgent", "less urgent"),
+            ValueRow("normal", "less urgent", "out"),
+            ValueRow("urgent", "urgent"),
+            ValueRow("very urgent", "very urgent"),
+            ValueRow("top priority", "very urgent", "out"),
         ),
     },
     owners={"state": Owner.NEWEST, "priority": Owner.NEWEST},

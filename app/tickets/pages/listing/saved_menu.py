@@ -15,7 +15,7 @@ from app.tickets.services.lists.saved_filters import may_change, read_by_registr
 
 
 @dataclass(frozen=True)
-class Entry:
+class MenuEntry:
     """One saved filter in the menu."""
 
     id: int
@@ -29,10 +29,10 @@ class Entry:
 class SavedMenu:
     """``changed``: the list shows something else than the filter that is on."""
 
-    mine: list[Entry]
-    others: list[Entry]
+    mine: list[MenuEntry]
+    others: list[MenuEntry]
     may_share: bool
-    current: Entry | None = None
+    current: MenuEntry | None = None
     changed: bool = False
     may_change: bool = False
     notes: list[str] = field(default_factory=list)
@@ -67,5 +67,5 @@ def saved_menu(query: ListQuery) -> SavedMenu:
     return menu
 
 
-def _entry(row: SavedFilter) -> Entry:
-    return Entry(row.id, row.name, address_of(row), row.shared, row.owner.name)
+def _entry(row: SavedFilter) -> MenuEntry:
+    return MenuEntry(row.id, row.name, address_of(row), row.shared, row.owner.name)

@@ -32,7 +32,7 @@ from app.core.rules.documents.cells import joined
 from app.registry.models.registry import Link, Site
 from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
 from app.tickets.rules.fields import ValueKind
-from app.tickets.rules.files import COLUMNS, FIELDS, Row
+from app.tickets.rules.files import COLUMNS, FIELDS, TicketCells
 from app.tickets.services.lists.lists import SORTS, TicketFilter, condition_of
 from app.tickets.services.lists.query import readable
 
@@ -128,7 +128,7 @@ def exported_numbers(engine: Engine, actor: Actor, wanted: TicketFilter) -> Sequ
     return numbers
 
 
-def exported_rows(engine: Engine, numbers: Sequence[int]) -> Iterator[list[Row]]:
+def exported_rows(engine: Engine, numbers: Sequence[int]) -> Iterator[list[TicketCells]]:
     """The tickets of these numbers, in this order, some at a time; one that is gone is left out.
 
     Between two parts nothing of the database is held.
@@ -137,7 +137,7 @@ def exported_rows(engine: Engine, numbers: Sequence[int]) -> Iterator[list[Row]]
         wanted = list(numbers[first : first + AT_ONCE])
         with read_connection(engine) as connection:
             found = _rows(connection, wanted)
-        part: list[Row] = []
+        part: list[TicketCells] = []
         for number in wanted:
             row = found.pop(number, None)
             if row is None:
@@ -153,7 +153,7 @@ def exported_rows(engine: Engine, numbers: Sequence[int]) -> Iterator[list[Row]]
             yield part
 
 
-def _rows(connection: Connection, numbers: list[int]) -> dict[int, Row]:
+def _rows(connection: Connection, numbers: list[int]) -> dict[int, TicketCells]:
     given = {"numbers": numbers}
     links = _joined(connection.execute(_LINKS, given).all())
     sites = _joined(connection.execute(_SITES, given).all())
@@ -177,7 +177,7 @@ def _joined(pairs: Iterable[Sequence[Any]]) -> Mapping[int, str]:
     return cells
 
 
-def _with_long_texts(engine: Engine, number: int, row: Row) -> Row:
+def _with_long_texts(engine: Engine, number: int, row: TicketCells) -> TicketCells:
     with read_connection(engine) as connection:
         texts = connection.execute(_LONG, {"number": number}).one()
     cells = dict(enumerate(row)) | dict(zip(_LONG_TEXTS, texts, strict=True))

@@ -18,7 +18,7 @@ from typing import Final
 import xlsxwriter
 
 from app.core.rules.texts import cut_with_pointer
-from app.tickets.rules.files import COLUMNS, TIME_COLUMNS, Row
+from app.tickets.rules.files import COLUMNS, TIME_COLUMNS, TicketCells
 
 MAX_ROWS: Final = 1_048_575
 """A sheet ends there, without its head (limits of Excel)."""
@@ -41,7 +41,7 @@ _LARGE: Final = 200_000
 """Rows from which the packed sheet may be larger than the old form of zip files allows."""
 
 
-def workbook_pieces(parts: Iterable[Sequence[Row]], count: int) -> Iterator[bytes]:
+def workbook_pieces(parts: Iterable[Sequence[TicketCells]], count: int) -> Iterator[bytes]:
     """The file in pieces, about one for each part of the rows. ``count`` is at most how many."""
     out = _Pipe()
     with (
@@ -91,7 +91,7 @@ def _around_the_rows(sheet: str) -> tuple[str, str, str]:
     return sheet[: sample.start()], style[0], sheet[sample.end() :]
 
 
-def _xml(row: Row, line: int, style: str) -> str:
+def _xml(row: TicketCells, line: int, style: str) -> str:
     cells = [f'<row r="{line}"><c r="A{line}"><v>{row[0]}</v></c>']
     for place in range(1, len(row)):
         text = row[place]

@@ -194,14 +194,16 @@ def _checked_query(query: str) -> str:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ResolvedFilter:
     """What the registry says today of a filter's names: the values to use, and words."""
 
     values: Mapping[str, Sequence[str]]
     notes: Sequence[str]
 
 
-def read_by_registry(session: Session, values: Mapping[str, Sequence[str]], today: date) -> Reading:
+def read_by_registry(
+    session: Session, values: Mapping[str, Sequence[str]], today: date
+) -> ResolvedFilter:
     """What happened to the sites and links that a filter names.
 
     A link that has another id now is looked for under that one; what is no longer known is left
@@ -244,7 +246,7 @@ def read_by_registry(session: Session, values: Mapping[str, Sequence[str]], toda
         if link.valid_until is not None and link.valid_until <= today:
             notes.append(_retired("link", link.name, link.valid_until))
         kept.append(link.name)
-    return Reading(read, list(dict.fromkeys(notes)))
+    return ResolvedFilter(read, list(dict.fromkeys(notes)))
 
 
 def _retired(kind: str, name: str, day: date) -> str:
