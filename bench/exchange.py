@@ -197,12 +197,17 @@ def _come_in(engine: Engine, connection_id: int, partner: int, first: int, ticke
         before = _theirs(session)
     for their_id in ids:
         _call(partner, "POST", "/say", {"ticket": int(their_id or 0), "text": "We look"})
-    from app.exchange.services.hints import PULL
+    from app.exchange.services.hints import READ_PARTNER
     from app.jobs.services.queue import enqueue
 
     began = monotonic()
     with Session(engine) as session, transaction(session):
-        enqueue(session, PULL, {"connection": connection_id}, key=f"{PULL} {connection_id}")
+        enqueue(
+            session,
+            READ_PARTNER,
+            {"connection": connection_id},
+            key=f"{READ_PARTNER} {connection_id}",
+        )
     while True:
         with Session(engine) as session:
             if _theirs(session) - before >= tickets:

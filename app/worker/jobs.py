@@ -15,7 +15,7 @@ from app.exchange.rules.budget import Turns
 from app.exchange.services.comparisons import JOB as COMPARISON
 from app.exchange.services.connections.connection_tests import JOB as CONNECTION_TEST
 from app.exchange.services.endings import END_PAIRS
-from app.exchange.services.hints import PULL, READ
+from app.exchange.services.hints import READ_PARTNER, READ_TICKET
 from app.exchange.services.incoming_mails import JOB as INCOMING_MAIL
 from app.exchange.services.planning import BEGIN_OPEN, LANE_JOB, WAKE
 from app.exchange.services.planning import JOB as EXCHANGE
@@ -23,7 +23,7 @@ from app.exchange.tasks.comparisons import Comparisons
 from app.exchange.tasks.connection_tests import test_connection
 from app.exchange.tasks.deliveries import Deliveries, begin_open, end_pairs, take_up
 from app.exchange.tasks.incoming_mails import take_mail
-from app.exchange.tasks.pulls import Pulls
+from app.exchange.tasks.partner_reading import PartnerReader
 from app.exchange.tasks.systems import open_system
 from app.meetings.services.packs import JOB as MEETING_PACK
 from app.meetings.tasks.packs import make_pack
@@ -32,7 +32,10 @@ from app.tickets.tasks.search_names import follow_names
 from app.worker.child import JobFunction, in_child
 
 _turns = Turns()
-_deliveries, _pulls = Deliveries(open_system, turns=_turns), Pulls(open_system, turns=_turns)
+_deliveries, _reader = (
+    Deliveries(open_system, turns=_turns),
+    PartnerReader(open_system, turns=_turns),
+)
 JOBS: Final[dict[str, JobFunction]] = {
     NAMES_IN_SEARCH: follow_names,
     EVENT_IMPORT: import_events,
@@ -43,9 +46,9 @@ JOBS: Final[dict[str, JobFunction]] = {
     BEGIN_OPEN: begin_open,
     END_PAIRS: end_pairs,
     WAKE: _deliveries.wake,
-    PULL: _pulls.pull,
-    COMPARISON: Comparisons(_pulls).compare,
-    READ: _pulls.read,
+    READ_PARTNER: _reader.read_partner,
+    COMPARISON: Comparisons(_reader).compare,
+    READ_TICKET: _reader.read_ticket,
     CONNECTION_TEST: test_connection,
     INCOMING_MAIL: take_mail,
 }

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from app.events.tasks.silence import watch_sources
 from app.exchange.tasks.comparisons import compare_partners
-from app.exchange.tasks.pulls import read_partners
+from app.exchange.tasks.partner_reading import read_partners
 from app.home.tasks.lapses import end_after_absence
 from app.home.tasks.tidying import tidy_up
 from app.jobs.rules.work import (

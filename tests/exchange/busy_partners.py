@@ -33,7 +33,7 @@ from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.services.connections.connections import connect
 from app.exchange.services.connections.secrets import LOGIN, add_secret
-from app.exchange.services.hints import PULL, read_soon
+from app.exchange.services.hints import READ_PARTNER, read_soon
 from app.jobs.services.queue import enqueue
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import comment_ticket, open_ticket
@@ -101,14 +101,14 @@ class Portal:
             made = connect(session, by, code, "zammad", **how)
             add_secret(session, by, made, LOGIN, TOKEN, TEST_SECRET.encode())
             key = made.id
-            enqueue(session, PULL, {"connection": key}, key=f"{PULL} {key}")
+            enqueue(session, READ_PARTNER, {"connection": key}, key=f"{READ_PARTNER} {key}")
         self.until(lambda session: session.get_one(Connection, key).read_at is not None)
         return key
 
     def pull(self, key: int) -> None:
         """What they announce is to be read."""
         with self.writing() as session:
-            enqueue(session, PULL, {"connection": key}, key=f"{PULL} {key}")
+            enqueue(session, READ_PARTNER, {"connection": key}, key=f"{READ_PARTNER} {key}")
 
     def until(self, holds: Callable[[Session], Any], seconds: float = _LATE) -> float:
         """Wait until something holds; how long that took."""

@@ -29,8 +29,8 @@ from app.exchange.services.connections.connections import connect
 from app.exchange.services.planning import profile_in_use
 from app.exchange.tasks.comparisons import Comparisons
 from app.exchange.tasks.deliveries import Deliveries, plan_entries
-from app.exchange.tasks.pulls import Pulls
-from app.exchange.tasks.reads import read_whole
+from app.exchange.tasks.partner_reading import PartnerReader
+from app.exchange.tasks.reading import read_whole
 from app.jobs.tasks.context import Context
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket
@@ -115,8 +115,8 @@ class World:
         self.context = _Context(engine, test_settings(str(engine.url)), now=lambda: self.now)
         object.__setattr__(self.context, "points", self.points)
         self.deliveries = Deliveries(self._open, chance=lambda: 0.5)
-        self.pulls = Pulls(self._open, chance=lambda: 0.5)
-        self.comparisons = Comparisons(self.pulls)
+        self.reader = PartnerReader(self._open, chance=lambda: 0.5)
+        self.comparisons = Comparisons(self.reader)
         how = {"url": "http://partner.example", "direction": "both"} | connection
         with self.writing() as session:
             by = Writer(actor=SYSTEM, door=Door.COMMAND, now=self.now)
@@ -177,7 +177,9 @@ class World:
 
     def read(self, their_id: str) -> None:
         """Read one of their tickets, as after a hint."""
-        self.pulls.read(self.context, {"connection": self.connection_id, "ticket": their_id})
+        self.reader.read_ticket(
+            self.context, {"connection": self.connection_id, "ticket": their_id}
+        )
 
     def read_now(self, their_id: str) -> TheirTicket:
         """Their ticket as a read brings it, not taken in."""
@@ -188,7 +190,7 @@ class World:
 
     def pull(self) -> None:
         """Read what changed there."""
-        self.pulls.pull(self.context, {"connection": self.connection_id})
+        self.reader.read_partner(self.context, {"connection": self.connection_id})
 
     def system(self) -> PartnerSystem:
         """What speaks with the partner's system."""

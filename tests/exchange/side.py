@@ -24,7 +24,7 @@ from app.exchange.services.connections.secrets import LOGIN, add_secret, end_sec
 from app.exchange.services.standing import Compared, compared
 from app.exchange.tasks.comparisons import Comparisons
 from app.exchange.tasks.deliveries import Deliveries, Opener, plan_entries
-from app.exchange.tasks.pulls import Pulls
+from app.exchange.tasks.partner_reading import PartnerReader
 from app.exchange.tasks.systems import open_system
 from app.jobs.tasks.context import Context
 from app.tickets.models.attachments import AttachmentContent
@@ -77,7 +77,7 @@ class Side:
     ahead: timedelta = timedelta()
     cast: Cast = field(init=False)
     connection_id: int = field(init=False)
-    pulls: Pulls = field(init=False)
+    reader: PartnerReader = field(init=False)
 
     def __post_init__(self) -> None:
         with Session(self.engine) as session:
@@ -107,7 +107,7 @@ class Side:
             ),
             now=self.now,
         )
-        self.pulls = Pulls(open_system)
+        self.reader = PartnerReader(open_system)
         self.plan()
 
     # people's doings
@@ -160,15 +160,17 @@ class Side:
 
     def pull(self) -> None:
         """Read what changed there."""
-        self.pulls.pull(self.context, {"connection": self.connection_id})
+        self.reader.read_partner(self.context, {"connection": self.connection_id})
 
     def read(self, their_id: str) -> None:
         """Read one of their tickets, as after a hint."""
-        self.pulls.read(self.context, {"connection": self.connection_id, "ticket": their_id})
+        self.reader.read_ticket(
+            self.context, {"connection": self.connection_id, "ticket": their_id}
+        )
 
     def sweep(self) -> None:
         """Read all open pairs."""
-        Comparisons(self.pulls).compare(self.context, {"connection": self.connection_id})
+        Comparisons(self.reader).compare(self.context, {"connection": self.connection_id})
 
     def system(self) -> PartnerSystem:
         """What speaks with the partner's system."""

@@ -33,8 +33,8 @@ from app.exchange.rules.partner import CallFailed
 from app.exchange.rules.profiles import CHOICES, Guard
 from app.exchange.rules.reading import TheirTicket
 from app.exchange.services import decisions
-from app.exchange.services.readings import take_in
-from app.exchange.tasks.reads import read_whole
+from app.exchange.services.reading import take_in
+from app.exchange.tasks.reading import read_whole
 from app.tickets.services.lifecycle import change_ticket, comment_ticket
 from tests.exchange.both_sides import GOOD, SAID, Value, values_of
 from tests.exchange.exchange_world import Killed, World

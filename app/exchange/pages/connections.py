@@ -76,7 +76,7 @@ from app.exchange.services.overview import (
     traffic,
     troubles,
 )
-from app.exchange.services.planning import profile_in_use, reads
+from app.exchange.services.planning import is_read, profile_in_use
 from app.exchange.services.standing import answers
 from app.exchange.services.trouble import pairs_now
 from app.exchange.services.unpaired import unpaired_tickets
@@ -118,7 +118,7 @@ def listing() -> str:
     return render_template(
         "exchange/list.html",
         connections=connections,
-        comparisons={one.id: newest_comparison(one) for one in connections if reads(one)},
+        comparisons={one.id: newest_comparison(one) for one in connections if is_read(one)},
         traffic=traffic(session, now()),
         nothing=Traffic(),
         troubles=found[:TROUBLES_SHOWN],
@@ -277,7 +277,7 @@ def comparison(number: int) -> str:
         "exchange/comparison.html",
         connection=found,
         comparison=newest_comparison(found),
-        is_read=reads(found),
+        is_read=is_read(found),
         is_asked=is_pending(session, COMPARE, f"{COMPARE} {number}"),
         pairs=pairs_now(
             session, now(), connection_id=number, different_alone=True, limit=TROUBLES_SHOWN
@@ -546,7 +546,7 @@ def _page(
         secrets=_secrets(found),
         secret_form=secret_form or SecretForm(formdata=None),
         comparison=newest_comparison(found),
-        is_read=reads(found),
+        is_read=is_read(found),
         test=newest_test(found),
         profile=profile,
         missing=profile.missing_out(),

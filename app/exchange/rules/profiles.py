@@ -36,7 +36,7 @@ class Direction(StrEnum):
         return self is not Direction.PULL
 
     @property
-    def pulls(self) -> bool:
+    def reads(self) -> bool:
         """Whether their changes are read."""
         return self is not Direction.PUSH
 

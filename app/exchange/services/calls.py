@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.exchange.models.connections import ExchangeCall, ExchangeHint
-from app.exchange.services.readings import pair_of_their_id
+from app.exchange.services.reading import pair_of_their_id
 
 
 def note_unreadable(

@@ -27,7 +27,7 @@ from app.exchange.rules.reading import UNKNOWN
 from app.exchange.rules.standing import Standing
 from app.exchange.services.connections.connections import is_called
 from app.exchange.services.deliveries import locked_pair
-from app.exchange.services.planning import reads
+from app.exchange.services.planning import is_read
 from app.exchange.services.standing import Compared, compared
 from app.exchange.services.trouble import PAIR
 from app.jobs.services.queue import enqueue
@@ -96,7 +96,7 @@ def newest_comparison(connection: Connection) -> Comparison | None:
 def ask_comparison(session: Session, by: Actor, connection: Connection) -> None:
     """Have the worker compare a connection now. Raises ``Invalid`` if that is not possible."""
     require_operator(by, _("compare what was exchanged"))
-    if not reads(connection):
+    if not is_read(connection):
         raise Invalid("connection", _("This connection does not read the partner's tickets"))
     if not is_called(connection):
         raise Invalid("connection", _("The connection is paused or stopped; resume it first"))

@@ -42,10 +42,10 @@ from app.exchange.services.planning import (
     begin_pair,
     enqueue_pair,
     hold_planning,
+    is_read,
     pair_with,
     plan_missed,
     profile_in_use,
-    reads,
 )
 from app.exchange.services.questions import end_questions
 from app.exchange.services.their_values import set_theirs, writer_of
@@ -252,7 +252,7 @@ def choose(session: Session, by: Writer, entry_id: int, *, ours: bool) -> bool:
             continue
         if value_here(ticket, name) != value:
             _change(session, by, pair, name, tuple(dict.fromkeys((value, *words.all_of(theirs)))))
-            if reads(pair.connection):  # it is the partner's own value: already exchanged
+            if is_read(pair.connection):  # it is the partner's own value: already exchanged
                 conflict.change_id = _change_of(session, pair.ticket_number)
         bases[name] = Base(value_here(ticket, name), theirs)
     whose = "ours" if ours else "theirs"

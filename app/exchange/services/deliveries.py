@@ -30,7 +30,7 @@ from app.exchange.rules.partner import Created, Sent
 from app.exchange.services.connections.connections import is_called, is_notified_by_mail
 from app.exchange.services.entries import add_entry
 from app.exchange.services.extras import extras_of
-from app.exchange.services.planning import LANES, WAKE, profile_in_use, reads
+from app.exchange.services.planning import LANES, WAKE, is_read, profile_in_use
 from app.exchange.services.questions import ask
 from app.exchange.services.values import (
     Left,
@@ -100,7 +100,7 @@ def claim(
         store(row, rules.stop(pair, what.reason))
         return Claim(PairStep.REST, row.ticket_number, "", None)
     has_values = entry is not None and entry.kind == EntryKind.FIELDS
-    if what.step is PairStep.SEND and has_values and not was_read and reads(connection):
+    if what.step is PairStep.SEND and has_values and not was_read and is_read(connection):
         what = Next(PairStep.READ)
     if what.step in (PairStep.CREATE, PairStep.SEND):
         return _begun(session, row, entry, what, traits.moved_by_text, portal, now)

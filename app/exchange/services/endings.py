@@ -32,9 +32,9 @@ from app.exchange.services.planning import (
     AT_ONCE,
     enqueue_pair,
     hold_planning,
+    is_read,
     plan_missed,
     planned_up_to,
-    reads,
 )
 from app.exchange.services.trouble import PAIR
 from app.jobs.services.queue import enqueue
@@ -78,7 +78,7 @@ def exchange_again(session: Session, by: Writer, pair_id: int) -> None:
     plan_missed(session, pair, by.now)
     store(pair, rules.resume(as_rule(pair)))
     _note(session, by, pair, FieldChange("state", PairState.ENDED, pair.state))
-    if pair.their_id and reads(pair.connection):  # their changes are before the cursor by now
+    if pair.their_id and is_read(pair.connection):  # their changes are before the cursor by now
         read_soon(session, pair.connection_id, pair.their_id)
     enqueue_pair(session, pair)
 

@@ -20,12 +20,12 @@ from app.exchange.rules.kinds import Hint
 from app.exchange.rules.profiles import Direction
 from app.exchange.services.connections.connections import connection_of, is_called
 from app.exchange.services.connections.secrets import HINT, live_secrets, opened
-from app.exchange.services.readings import pair_of_their_id
+from app.exchange.services.reading import pair_of_their_id
 from app.jobs.services.queue import JSON, enqueue
 
-PULL: Final = "read a partner"
+READ_PARTNER: Final = "read a partner"
 """The job that reads what changed at a partner; its argument is the connection."""
-READ: Final = "read a ticket of a partner"
+READ_TICKET: Final = "read a ticket of a partner"
 """The job that reads one ticket; its arguments are the connection, the ticket and the attempt."""
 
 
@@ -58,11 +58,16 @@ def take_hint(
     new = upsert(ExchangeHint).values(row).on_conflict_do_nothing()
     if session.scalars(new.returning(ExchangeHint.id)).first() is None:
         return False
-    if is_called(connection) and Direction(connection.direction).pulls:
+    if is_called(connection) and Direction(connection.direction).reads:
         if their_id and pair_of_their_id(session, connection.id, their_id) is not None:
             read_soon(session, connection.id, their_id)
         else:
-            enqueue(session, PULL, {"connection": connection.id}, key=f"{PULL} {connection.id}")
+            enqueue(
+                session,
+                READ_PARTNER,
+                {"connection": connection.id},
+                key=f"{READ_PARTNER} {connection.id}",
+            )
     return True
 
 
@@ -79,7 +84,9 @@ def read_soon(
         "ticket": their_id,
         "attempt": attempt,
     }
-    enqueue(session, READ, arguments, key=read_key(connection_id, their_id, attempt), due=due)
+    enqueue(
+        session, READ_TICKET, arguments, key=read_key(connection_id, their_id, attempt), due=due
+    )
 
 
 def read_key(connection_id: int, their_id: str, attempt: int) -> str:

@@ -19,7 +19,7 @@ from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket
 from app.exchange.rules.replies import Reply
 from app.exchange.rules.structured_mail import StructuredMail, read_mail
 from app.exchange.services.planning import profile_in_use
-from app.exchange.services.readings import pair_of_their_id, take_in, take_new
+from app.exchange.services.reading import pair_of_their_id, take_in, take_new
 from app.exchange.services.their_values import writer_of
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.marks import reference_of, references_in
@@ -109,7 +109,7 @@ def take_mailed(
         if not pair.began_here:
             _set_window(session, connection, pair.ticket_number, read, now)
         return pair.ticket_number
-    if not Direction(connection.direction).pulls:
+    if not Direction(connection.direction).reads:
         raise Invalid(
             "mail", _("Tickets of this partner cannot be opened here: the connection only pushes")
         )

@@ -328,10 +328,10 @@ def begin_open_pairs(
     return tickets[-1].number if tickets else None
 
 
-def reads(connection: Connection) -> bool:
+def is_read(connection: Connection) -> bool:
     """Whether the portal reads the partner's changes, rather than receiving its calls."""
     is_notified = kind_named(connection.kind).is_notified
-    return Direction(connection.direction).pulls and not is_notified
+    return Direction(connection.direction).reads and not is_notified
 
 
 def hold_planning(session: Session) -> None:
@@ -496,7 +496,7 @@ def _note_theirs(session: Session, connection: Connection, change: Change, now: 
             position=position,
             state=EntryState.APPLIED,
         )
-    if not reads(connection):  # the last value it sets at our interface is its current value
+    if not is_read(connection):  # the last value it sets at our interface is its current value
         for name in fields:
             end_questions(session, pair, name, now, before=change.at)
     if pair.state != PairState.CREATING and _is_moved_here(connection, change):
@@ -516,7 +516,7 @@ def _note_theirs(session: Session, connection: Connection, change: Change, now: 
 def _is_moved_here(connection: Connection, change: Change) -> bool:
     """Whether our own rule may have moved the state in a change of a partner that is not read: its
     answer ended the waiting for one. If it sent the state itself, it already has it."""
-    if reads(connection) or not Direction(connection.direction).pushes:
+    if is_read(connection) or not Direction(connection.direction).pushes:
         return False
     moves = {one.field: (one.old, one.new) for one in change.fields}
     is_answer = bool(moves.get(ENTRIES[0], (None, None))[1])

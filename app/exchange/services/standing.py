@@ -36,7 +36,7 @@ from app.exchange.rules.standing import (
     values_not_set,
 )
 from app.exchange.services.connections.connections import is_called
-from app.exchange.services.planning import planned_up_to, reads
+from app.exchange.services.planning import is_read, planned_up_to
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.fields import as_logged, current_value
 
@@ -139,7 +139,7 @@ def _evidence(
     return Evidence(
         state=PairState(pair.state),
         is_called=is_called(connection),
-        is_read=reads(connection),
+        is_read=is_read(connection),
         waiting=counts.waiting + (not is_planned),
         asked=counts.asked,
         is_calling=pair.begun_at is not None,

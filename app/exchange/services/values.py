@@ -41,9 +41,9 @@ from app.exchange.rules.settle import (
 from app.exchange.services.entries import add_entry
 from app.exchange.services.planning import (
     enqueue_pair,
+    is_read,
     planned_up_to,
     profile_in_use,
-    reads,
 )
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.fields import as_logged, current_value
@@ -132,7 +132,7 @@ def is_overtaken(session: Session, pair: TicketPair, name: str, value: str) -> b
     this value of ours: its last value there is its current value, unless a call with ours
     crosses it."""
     ticket = session.get_one(Ticket, pair.ticket_number)
-    if reads(pair.connection) or value_here(ticket, name) == value:
+    if is_read(pair.connection) or value_here(ticket, name) == value:
         return False
     newest = session.scalars(
         select(Change.partner_id)
@@ -173,7 +173,7 @@ def note_values_sent(
         theirs = profile.map_of(name).theirs_of(value)
         if theirs is not None:
             over = their_value(pair, name)
-            is_one_way = not reads(pair.connection) and over is not None
+            is_one_way = not is_read(pair.connection) and over is not None
             bases[name] = carried(bases.get(name), value, None if is_one_way else theirs, over)
     pair.bases = as_stored(bases)
 
@@ -214,7 +214,7 @@ def set_once_more(session: Session, pair: TicketPair, now: datetime) -> bool:
     base = bases_of(pair.bases).get(_STATE)
     if base is None or base.moved is None:
         return False
-    if not reads(pair.connection):
+    if not is_read(pair.connection):
         ticket = session.get_one(Ticket, pair.ticket_number)
         send_value(session, pair, _STATE, value_here(ticket, _STATE), now)
     return True

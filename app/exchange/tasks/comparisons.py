@@ -1,7 +1,8 @@
 """The nightly comparison of a connection: every ticket there that our account created, every pair
 that is open or ended recently, and recorded tickets without a pair.
 
-It reads their tickets like a pull; ``app.exchange.services.comparisons`` records the result.
+It reads their tickets as ``partner_reading`` does; ``app.exchange.services.comparisons`` records
+the result.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ from app.exchange.services.comparisons import (
 )
 from app.exchange.services.connections.connections import all_connections, wake
 from app.exchange.services.deliveries import may_call, stop_connection
-from app.exchange.services.readings import without_pair
+from app.exchange.services.reading import without_pair
 from app.exchange.services.unpaired import unread_others
-from app.exchange.tasks.pulls import MOST_GONE, Pulls, enqueue_for_each
-from app.exchange.tasks.reads import CLOCKS
+from app.exchange.tasks.partner_reading import MOST_GONE, PartnerReader, enqueue_for_each
+from app.exchange.tasks.reading import CLOCKS
 from app.jobs.services.queue import enqueue
 from app.jobs.tasks.context import Context
 from app.tickets.models.tickets import Ticket
@@ -61,11 +62,11 @@ class _Turn:
 
 
 class Comparisons:
-    """Compares partners' tickets with ours; ``pulls`` reads them, and schedules the turns of
+    """Compares partners' tickets with ours; ``reader`` reads them, and schedules the turns of
     partners."""
 
-    def __init__(self, pulls: Pulls) -> None:
-        self._pulls = pulls
+    def __init__(self, reader: PartnerReader) -> None:
+        self._reader = reader
 
     def compare(self, context: Context, arguments: Mapping[str, Any]) -> None:
         """Compare a connection (a job, each night and on request): read every ticket there that our
@@ -75,7 +76,7 @@ class Comparisons:
         last, and ``gone`` those not found so far, or ``others`` the row that was read last.
         Tickets that no longer exist stop the connection."""
         job_key = f"{JOB} {arguments['connection']}"
-        with self._pulls.turn(context, JOB, arguments, job_key) as budget:
+        with self._reader.turn(context, JOB, arguments, job_key) as budget:
             if budget is not None:
                 self._go_on(context, arguments, budget)
 
@@ -84,7 +85,7 @@ class Comparisons:
         if len(rest) == 1:
             with context.transaction() as session:
                 begin_comparison(session.get_one(Connection, key), context.now())
-        if (opened := self._pulls.opened(context, key)) is None:
+        if (opened := self._reader.opened(context, key)) is None:
             self._end_comparison(context, key, _NOT_CALLED)
             return
         turn = _Turn(context, key, opened[1], budget)
@@ -96,7 +97,7 @@ class Comparisons:
             try:
                 following = step(turn, rest)
             except CallFailed as error:
-                self._pulls.note_failure(context, key, error.failure)
+                self._reader.note_failure(context, key, error.failure)
                 following = None
             if following is None and not context.is_ending():
                 self._end_comparison(context, key, _NO_ANSWER)
@@ -120,7 +121,7 @@ class Comparisons:
             page = listed.cursor
             with turn.context.reading() as session:
                 ids = list(without_pair(session, turn.key, listed.ids))
-        problem, left = self._pulls.read_all(
+        problem, left = self._reader.read_all(
             turn.context, turn.key, turn.system, ids, {}, turn.budget
         )
         if problem is None:
@@ -147,7 +148,7 @@ class Comparisons:
                 .limit(_AT_ONCE)
             ).all()
         ids = [their_id or "" for _pair, their_id, _number in pairs]
-        problem, left = self._pulls.read_all(
+        problem, left = self._reader.read_all(
             turn.context, turn.key, turn.system, ids, {}, turn.budget, gone
         )
         if len(gone) >= MOST_GONE:
@@ -178,7 +179,7 @@ class Comparisons:
             with turn.context.reading() as session:
                 ids = without_pair(session, turn.key, found)
             while ids:  # few, and not found again by the rest of the turn
-                problem, ids = self._pulls.read_all(
+                problem, ids = self._reader.read_all(
                     turn.context, turn.key, turn.system, ids, {}, turn.budget
                 )
                 if problem is None:
@@ -196,7 +197,7 @@ class Comparisons:
             began = found.began_at if found is not None else turn.context.now()
             rows = unread_others(session, turn.key, began, after, _AT_ONCE)
         ids = [their_id for _id, their_id in rows]
-        problem, left = self._pulls.read_all(
+        problem, left = self._reader.read_all(
             turn.context, turn.key, turn.system, ids, {}, turn.budget
         )
         if problem is None:

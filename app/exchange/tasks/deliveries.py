@@ -48,11 +48,11 @@ from app.exchange.services.planning import (
     begin_open_pairs,
     enqueue_lane,
     enqueue_pair,
+    is_read,
     plan_next,
-    reads,
 )
-from app.exchange.services.readings import confirm, look
-from app.exchange.tasks.reads import look_up, read_whole, take_read
+from app.exchange.services.reading import confirm, look
+from app.exchange.tasks.reading import look_up, read_whole, take_read
 from app.jobs.rules.followers import EXCHANGE
 from app.jobs.services.queue import enqueue
 from app.jobs.tasks.context import Context
@@ -264,7 +264,7 @@ class Deliveries:
         elif claimed.step is PairStep.READ:
             with context.reading() as session:
                 connection = session.get_one(TicketPair, pair_id).connection
-                connection_id, takes = connection.id, reads(connection)
+                connection_id, takes = connection.id, is_read(connection)
             ticket = read_whole(context, system, connection_id, claimed.their_id, budget)
             if takes:
                 taken = take_read(context, connection_id, ticket, budget)
@@ -284,5 +284,5 @@ class Deliveries:
 def _read_what_was_said(session: Session, pair_id: int) -> None:
     """A ticket that was found may have texts from before anybody here knew of it."""
     pair = locked_pair(session, pair_id)
-    if pair.their_id and reads(pair.connection):
+    if pair.their_id and is_read(pair.connection):
         read_soon(session, pair.connection_id, pair.their_id)

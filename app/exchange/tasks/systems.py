@@ -69,7 +69,7 @@ def try_connection(context: Context, connection_id: int, ticket: str = "") -> It
     ``ticket``: see ``PartnerSystem.test``."""
     with context.reading() as session:
         connection = session.get_one(Connection, connection_id)
-        reads = Direction(connection.direction).pulls
+        reads = Direction(connection.direction).reads
         try:
             system = open_system(context, session, connection)
         except Invalid as error:

@@ -27,7 +27,7 @@ from app.exchange.rules.pairs import PairState
 from app.exchange.services.connections.connections import connect, pause
 from app.exchange.services.connections.secrets import HINT, add_secret, end_secret, live_secrets
 from app.exchange.services.connections.settings import change_connection
-from app.exchange.services.hints import PULL, READ
+from app.exchange.services.hints import READ_PARTNER, READ_TICKET
 from app.jobs.services.queue import queued_jobs
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket
@@ -113,7 +113,7 @@ def door(app: Flask) -> Iterator[Door]:
 def test_a_hint_has_its_ticket_read(door: Door) -> None:
     answer = door.hint()
     assert (answer.status_code, answer.data) == (202, b"{}\n")
-    assert door.jobs == {READ: 1}
+    assert door.jobs == {READ_TICKET: 1}
 
 
 def test_it_may_name_the_connection_by_its_number(door: Door) -> None:
@@ -126,7 +126,7 @@ def test_it_may_name_the_connection_by_its_number(door: Door) -> None:
 def test_a_hint_for_an_unknown_ticket_has_read_what_changed(door: Door) -> None:
     body = json.dumps({"ticket": {"id": 99_999}}).encode()
     assert door.hint(body=body).status_code == 202
-    assert door.jobs == {PULL: 1}
+    assert door.jobs == {READ_PARTNER: 1}
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_hint_for_an_unknown_ticket_has_read_what_changed(door: Door) -> None:
 )
 def test_a_hint_that_names_no_ticket_has_read_what_changed(door: Door, body: bytes) -> None:
     assert door.hint(body=body).status_code == 202
-    assert door.jobs == {PULL: 1}
+    assert door.jobs == {READ_PARTNER: 1}
 
 
 def test_the_same_delivery_fifty_times_at_once_is_one_read(door: Door) -> None:
@@ -148,12 +148,12 @@ def test_the_same_delivery_fifty_times_at_once_is_one_read(door: Door) -> None:
     with ThreadPoolExecutor(10) as threads:
         answers = list(threads.map(knock, range(50)))
     assert set(answers) == {202}
-    assert (door.kept, door.jobs) == (1, {READ: 1})
+    assert (door.kept, door.jobs) == (1, {READ_TICKET: 1})
 
 
 def test_a_trigger_that_fires_twice_is_one_read(door: Door) -> None:
     assert door.hint("one").status_code == door.hint("two").status_code == 202
-    assert (door.kept, door.jobs) == (2, {READ: 1})
+    assert (door.kept, door.jobs) == (2, {READ_TICKET: 1})
 
 
 def test_a_wrong_a_missing_and_an_old_signature_are_refused_alike(

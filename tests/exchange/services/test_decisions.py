@@ -20,7 +20,7 @@ from app.exchange.rules.pairs import PairState
 from app.exchange.rules.reading import TheirTicket
 from app.exchange.services import decisions
 from app.exchange.services.planning import plan_next
-from app.exchange.services.readings import take_in
+from app.exchange.services.reading import take_in
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.lifecycle import change_ticket, comment_ticket
 from tests.cast import NOON, Cast, writer

@@ -23,11 +23,11 @@ from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import MOST_ATTEMPTS
 from app.exchange.rules.partner import CallFailed
 from app.exchange.rules.standing import Answering, Standing
-from app.exchange.services import decisions, readings
+from app.exchange.services import decisions, reading
 from app.exchange.services.comparisons import JOB as COMPARISON
-from app.exchange.services.hints import PULL, READ
+from app.exchange.services.hints import READ_PARTNER, READ_TICKET
 from app.exchange.services.planning import LANE_JOB, LANES
-from app.exchange.services.readings import Looked, look, take_in
+from app.exchange.services.reading import Looked, look, take_in
 from app.exchange.services.standing import answers, compared
 from app.exchange.tasks.deliveries import plan_entries
 from app.jobs.rules.jobs import Pace
@@ -43,7 +43,7 @@ THERE = "1001"
 
 @pytest.fixture
 def world(session: Session, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(readings, "TEXTS_AT_ONCE", SLICE)
+    monkeypatch.setattr(reading, "TEXTS_AT_ONCE", SLICE)
     made = World(session.get_bind().engine)
     made.pull()  # what changes from now on
     made.later(minutes=1)
@@ -99,10 +99,10 @@ def work(world: World) -> None:
     def of(job: Any) -> Any:
         return lambda arguments: job(world.context, arguments)
 
-    pulls, ending = world.pulls, threading.Event()
+    reader, ending = world.reader, threading.Event()
     functions = {
-        PULL: of(pulls.pull),
-        READ: of(pulls.read),
+        READ_PARTNER: of(reader.read_partner),
+        READ_TICKET: of(reader.read_ticket),
         COMPARISON: of(world.comparisons.compare),
     }
     functions[LANE_JOB] = of(world.deliveries.deliver_lane)
@@ -158,7 +158,7 @@ def test_a_ticket_is_not_in_step_before_all_of_it_was_taken(world: World) -> Non
     assert here(world) == said[: 4 * SLICE]
     assert standing(world) is Standing.NOT_COMPARED
     assert pair(world).read_at == read_at
-    assert waits(world, READ) == 1
+    assert waits(world, READ_TICKET) == 1
     assert json.loads(pair(world).their_values) == {"state": "assigned"}, "values come last"
     world.read(THERE)
     assert here(world) == said
@@ -172,7 +172,7 @@ def test_a_pull_comes_back_to_a_ticket_that_it_took_in_part(world: World) -> Non
     said = say(world, 4 * SLICE + 2)
     world.pull()
     assert here(world) == said[: 4 * SLICE]
-    assert waits(world, PULL) == 1, "it is the others' turn"
+    assert waits(world, READ_PARTNER) == 1, "it is the others' turn"
     with Session(world.engine) as session:
         assert session.get_one(Connection, world.connection_id).read_at != world.now
     world.pull()
@@ -225,7 +225,7 @@ def test_a_ticket_with_more_texts_than_are_taken_is_a_persons_business(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing of it is taken, and the pair says why; it goes on when it is shorter."""
-    monkeypatch.setattr(readings, "MOST_TEXTS", 10)
+    monkeypatch.setattr(reading, "MOST_TEXTS", 10)
     world.partner.open("Down", "The fibre is cut.", group="Network")
     world.read(THERE)
     say(world, 10)
@@ -246,7 +246,7 @@ def test_a_ticket_with_more_texts_than_are_taken_is_a_persons_business(
 def test_a_new_ticket_with_more_texts_than_are_taken_is_opened_and_says_so(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readings, "MOST_TEXTS", 10)
+    monkeypatch.setattr(reading, "MOST_TEXTS", 10)
     world.partner.open("Down", "The fibre is cut.", group="Network")
     say(world, 10)
     world.pull()
@@ -258,7 +258,7 @@ def test_a_new_ticket_with_more_texts_than_are_taken_is_opened_and_says_so(
 def test_files_of_a_ticket_come_in_slices_too(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readings, "FILES_AT_ONCE", 2)
+    monkeypatch.setattr(reading, "FILES_AT_ONCE", 2)
     world.partner.open("Down", "The fibre is cut.", group="Network")
     for number in range(5):
         world.partner.attach(int(THERE), f"plot-{number}.png", b"x%d" % number)
@@ -381,7 +381,7 @@ def test_a_partner_whose_turn_was_long_waits_as_long_for_the_next(between: Betwe
     between.pull()
     between.turn()
     assert len(between.partner.calls) == called + 1, "the test of the connection alone"
-    assert waits(between, READ) == waits(between, PULL) == 1
+    assert waits(between, READ_TICKET) == waits(between, READ_PARTNER) == 1
     between.later(seconds=called + 1)
     between.read(keys[1])
     assert len(between.partner.calls) > called + 1
@@ -410,4 +410,4 @@ def test_a_partner_that_does_not_end_its_answers_rests_at_once(between: Between)
     between.later(minutes=2)
     between.turn()
     assert between.states() == {"paired": 1}
-    assert waits(between, READ) == 1
+    assert waits(between, READ_TICKET) == 1

@@ -24,7 +24,7 @@ from app.exchange.services.endings import end_exchange
 from app.exchange.services.overview import count_troubles
 from app.exchange.services.trouble import pairs_now
 from app.exchange.services.unpaired import leave_unpaired, unpaired_tickets
-from app.exchange.tasks.pulls import Pulls
+from app.exchange.tasks.partner_reading import PartnerReader
 from app.jobs.services.queue import queued_jobs
 from app.tickets.services.lifecycle import comment_ticket
 from tests.exchange.exchange_world import World
@@ -236,7 +236,7 @@ def test_where_ours_cannot_be_listed_they_are_found_by_their_reference(world: Wo
         system = world._open(*how)  # type: ignore[arg-type]
         return replace(system, traits=replace(system.traits, lists_ours=False))  # type: ignore[type-var]
 
-    world.pulls = Pulls(opened, chance=lambda: 0.5)  # type: ignore[arg-type]
+    world.reader = PartnerReader(opened, chance=lambda: 0.5)  # type: ignore[arg-type]
     found = compare(world)
     assert (found.compared, found.in_step, found.others) == (2, 2, 1)
     world.partner.errs = Misbehaviour(broken_ticket=second)

@@ -21,7 +21,7 @@ from app.exchange.models.pairs import TicketPair
 from app.exchange.rules import budget
 from app.exchange.services.comparisons import JOB as COMPARISON
 from app.exchange.services.connections.connections import connect
-from app.exchange.services.hints import PULL, READ
+from app.exchange.services.hints import READ_PARTNER, READ_TICKET
 from app.exchange.services.planning import BEGIN_OPEN, JOB, LANE_JOB, profile_in_use
 from app.exchange.tasks.deliveries import begin_open, plan_entries, take_up
 from app.jobs.rules.jobs import Pace
@@ -75,8 +75,8 @@ class TwoPartners(World):
             LANE_JOB: of(self.deliveries.deliver_lane),
             BEGIN_OPEN: of(begin_open),
             COMPARISON: of(self.comparisons.compare),
-            READ: of(self.pulls.read),
-            PULL: of(self.pulls.pull),
+            READ_TICKET: of(self.reader.read_ticket),
+            READ_PARTNER: of(self.reader.read_partner),
         }
         ending = threading.Event()
         runner = Runner(self.engine, "worker", functions, Pace(look=0.1), lambda: self.now, ending)
@@ -89,7 +89,7 @@ class TwoPartners(World):
             return any(
                 job.waiting
                 for job in queued_jobs(session)
-                if job.name in (LANE_JOB, COMPARISON, PULL)
+                if job.name in (LANE_JOB, COMPARISON, READ_PARTNER)
             )
 
 
@@ -156,7 +156,7 @@ def test_what_changed_at_a_slow_partner_does_not_hold_up_another(world: TwoPartn
         world.slow.open(f"Theirs {turn}", "Text", group="Network")
     with world.writing() as session:
         key = connection_of(world, "GGUS")
-        enqueue(session, PULL, {"connection": key}, key=f"{PULL} {key}")
+        enqueue(session, READ_PARTNER, {"connection": key}, key=f"{READ_PARTNER} {key}")
         session.get_one(Connection, connection_of(world, "QUICK")).direction = "push"
     world.order.clear()
     world.open("Urgent", "Text")

@@ -20,9 +20,9 @@ from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
 from app.exchange.rules.standing import Standing
 from app.exchange.services.connections.connections import resume
-from app.exchange.services.hints import READ
+from app.exchange.services.hints import READ_TICKET
 from app.exchange.services.overview import count_troubles, counterparts
-from app.exchange.services.readings import take_in, take_new
+from app.exchange.services.reading import take_in, take_new
 from app.exchange.services.standing import Compared, compared
 from app.exchange.services.unpaired import leave_unpaired, unpaired_tickets
 from app.jobs.services.queue import queued_jobs
@@ -212,7 +212,7 @@ def test_a_ticket_that_was_found_is_read_at_once(world: World) -> None:
     world.later(minutes=10)
     world.deliver()
     with Session(world.engine) as session:
-        assert READ in {job.name for job in queued_jobs(session)}
+        assert READ_TICKET in {job.name for job in queued_jobs(session)}
 
 
 @pytest.mark.parametrize("others", [0, 250])

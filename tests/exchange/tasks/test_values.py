@@ -18,9 +18,9 @@ from app.exchange.rules.profiles import Guard, Profile, ValueRow
 from app.exchange.rules.standing import Standing
 from app.exchange.services import decisions
 from app.exchange.services.connections.connections import set_profile
-from app.exchange.services.readings import take_in
+from app.exchange.services.reading import take_in
 from app.exchange.services.standing import compared
-from app.exchange.tasks.reads import read_whole
+from app.exchange.tasks.reading import read_whole
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.lifecycle import change_ticket, comment_ticket, move_ticket
 from tests.exchange.exchange_world import PROFILE, World

@@ -19,7 +19,7 @@ from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.partner import CallFailed, PartnerSystem
 from app.exchange.rules.reading import TheirFile, TheirTicket, beginnings_in
 from app.exchange.services.deliveries import Claim
-from app.exchange.services.readings import (
+from app.exchange.services.reading import (
     Looked,
     known_files,
     look,

@@ -32,12 +32,12 @@ from app.exchange.services.deliveries import (
     stop_connection,
     store,
 )
-from app.exchange.services.hints import PULL, READ, read_key, read_soon
-from app.exchange.services.planning import reads
-from app.exchange.services.readings import pair_of_their_id
+from app.exchange.services.hints import READ_PARTNER, READ_TICKET, read_key, read_soon
+from app.exchange.services.planning import is_read
+from app.exchange.services.reading import pair_of_their_id
 from app.exchange.services.unpaired import forget_unpaired
 from app.exchange.tasks.deliveries import Opener
-from app.exchange.tasks.reads import Taken, read_whole, take_read
+from app.exchange.tasks.reading import Taken, read_whole, take_read
 from app.jobs.services.queue import JSON, enqueue, is_pending
 from app.jobs.tasks.context import Context
 
@@ -58,11 +58,11 @@ _NOT_LOGGED_IN, _NOT_FOUND = 401, 404
 def read_partners(context: Context) -> str:
     """Enqueue the read of each partner's changes (timed work)."""
     with context.transaction() as session:
-        return enqueue_for_each(session, PULL, context.now())
+        return enqueue_for_each(session, READ_PARTNER, context.now())
 
 
 def _rest_key(connection_id: int) -> str:
-    return f"{PULL} {connection_id}, the rest"
+    return f"{READ_PARTNER} {connection_id}, the rest"
 
 
 def _read_later(session: Session, connection_id: int, left: Changed | None) -> None:
@@ -73,7 +73,7 @@ def _read_later(session: Session, connection_id: int, left: Changed | None) -> N
         page = {"ids": list(left.ids), "versions": versions}
         page |= {"cursor": left.cursor, "more": left.more}
     arguments: dict[str, JSON] = {"connection": connection_id, "page": page}
-    enqueue(session, PULL, arguments, key=_rest_key(connection_id))
+    enqueue(session, READ_PARTNER, arguments, key=_rest_key(connection_id))
 
 
 def enqueue_for_each(session: Session, job: str, now: datetime) -> str:
@@ -81,13 +81,13 @@ def enqueue_for_each(session: Session, job: str, now: datetime) -> str:
     words."""
     count = 0
     for connection in all_connections(session):
-        if may_call(connection, now) and reads(connection):
+        if may_call(connection, now) and is_read(connection):
             count += 1
             enqueue(session, job, {"connection": connection.id}, key=f"{job} {connection.id}")
     return f"Partners to be read: {count}"
 
 
-class Pulls:
+class PartnerReader:
     """Reads partners. ``open_system`` returns the client of a connection's system.
 
     The current versions that were read are remembered, so that the overlap costs no calls; if
@@ -104,19 +104,19 @@ class Pulls:
         self._versions: dict[tuple[int, str], str] = {}
         self._proven: dict[int, datetime] = {}
 
-    def pull(self, context: Context, arguments: Mapping[str, Any]) -> None:
+    def read_partner(self, context: Context, arguments: Mapping[str, Any]) -> None:
         """Read what changed there since the last time (a job, one at a time for a connection). The
         rest is a job of its own behind those of others, with the rest of the ``page`` ({} =
         request the next); until it is done nothing else is requested."""
         key, is_rest = int(arguments["connection"]), "page" in arguments
         if not is_rest:
             with context.reading() as session:
-                if is_pending(session, PULL, _rest_key(key)):
+                if is_pending(session, READ_PARTNER, _rest_key(key)):
                     return
-        job_key = _rest_key(key) if is_rest else f"{PULL} {key}"
-        with self.turn(context, PULL, arguments, job_key) as budget:
+        job_key = _rest_key(key) if is_rest else f"{READ_PARTNER} {key}"
+        with self.turn(context, READ_PARTNER, arguments, job_key) as budget:
             if budget is not None:
-                self._pull(context, key, arguments.get("page"), budget, is_rest=is_rest)
+                self._read_partner(context, key, arguments.get("page"), budget, is_rest=is_rest)
 
     @contextmanager
     def turn(
@@ -132,7 +132,7 @@ class Pulls:
                 enqueue(session, job, arguments, key=job_key, due=turn)
             yield None
 
-    def _pull(
+    def _read_partner(
         self,
         context: Context,
         key: int,
@@ -169,12 +169,12 @@ class Pulls:
                 if is_more and budget.is_spent:
                     _read_later(session, key, replace(changed, ids=left) if left else None)
                 elif not is_more and is_rest:  # what was announced meanwhile
-                    enqueue(session, PULL, {"connection": key}, key=f"{PULL} {key}")
+                    enqueue(session, READ_PARTNER, {"connection": key}, key=f"{READ_PARTNER} {key}")
             if not is_more or budget.is_spent:
                 return
             page = None
 
-    def read(self, context: Context, arguments: Mapping[str, Any]) -> None:
+    def read_ticket(self, context: Context, arguments: Mapping[str, Any]) -> None:
         """Read one of their tickets, ``ticket`` by its id there (a job, after a hint, and again
         after ``attempt`` failures)."""
         key, their_id = int(arguments["connection"]), str(arguments["ticket"])
@@ -182,7 +182,9 @@ class Pulls:
         if (opened := self.opened(context, key)) is None:
             self._after_rest(context, key, their_id, attempts)
             return
-        with self.turn(context, READ, arguments, read_key(key, their_id, attempts)) as budget:
+        with self.turn(
+            context, READ_TICKET, arguments, read_key(key, their_id, attempts)
+        ) as budget:
             if budget is None:
                 return
             try:
@@ -199,7 +201,11 @@ class Pulls:
         """Read a ticket when its resting partner may be called again."""
         with context.transaction() as session:
             connection = session.get_one(Connection, key)
-            if is_called(connection) and reads(connection) and connection.resting_until is not None:
+            if (
+                is_called(connection)
+                and is_read(connection)
+                and connection.resting_until is not None
+            ):
                 due = max(connection.resting_until, context.now())
                 read_soon(session, key, their_id, attempts, due)
 
@@ -286,7 +292,7 @@ class Pulls:
     def opened(self, context: Context, key: int) -> tuple[str, PartnerSystem] | None:
         with context.reading() as session:
             connection = session.get_one(Connection, key)
-            if not (may_call(connection, context.now()) and reads(connection)):
+            if not (may_call(connection, context.now()) and is_read(connection)):
                 return None
             try:
                 return connection.cursor, self._open(context, session, connection)
