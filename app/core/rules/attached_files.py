@@ -6,8 +6,10 @@ is a picture or a text beyond doubt, whatever its name or its sender says.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
+from dataclasses import dataclass
 from typing import Final
 
 from app.core.rules.documents import pictures
@@ -26,6 +28,30 @@ UNKNOWN: Final = "application/octet-stream"
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _NO_CHARACTERS: Final = "\ufffe\uffff"
 _BINARY = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What is stored of a file: its cleaned name, and what follows from its content."""
+
+    name: str
+    size: int
+    """Bytes."""
+    media_type: str
+    digest: str
+    """SHA-256 of the content."""
+
+
+def facts_of_file(name: str, content: bytes) -> FileFacts:
+    """The facts of a file that is to be stored.
+
+    Raises ``Invalid`` for a name above 255 characters, and for content that is empty or above
+    2 MiB.
+    """
+    cleaned = cleaned_name(name)
+    check_content(content)
+    digest = hashlib.sha256(content).hexdigest()
+    return FileFacts(cleaned, len(content), media_type(content), digest)
 
 
 def cleaned_name(sent: str) -> str:

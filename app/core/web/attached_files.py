@@ -11,19 +11,19 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import quote
 
 from flask import Response, request
 
+from app.core.models.attached_files import AttachedFile
 from app.core.rules.attached_files import (
     LIMIT_IN_WORDS,
     SIZE_LIMIT,
     TEXT,
     UNKNOWN,
     UNNAMED,
-    check_content,
-    cleaned_name,
+    facts_of_file,
     is_picture,
     is_previewed,
 )
@@ -56,32 +56,8 @@ class FileRow:
     """The address that takes it off."""
 
 
-class File(Protocol):
-    """What is known of a file, wherever it was attached."""
-
-    @property
-    def name(self) -> str:
-        """As it was cleaned."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-
-    @property
-    def media_type(self) -> str:
-        """Derived from its content."""
-
-    @property
-    def author(self) -> str:
-        """Who added it."""
-
-    @property
-    def created_at(self) -> datetime:
-        """When, UTC."""
-
-
 def row_of(
-    file: File, key: str, address: str, preview: str, removal: str, *, removable: bool
+    file: AttachedFile, key: str, address: str, preview: str, removal: str, *, removable: bool
 ) -> FileRow:
     """A file as it is listed, with its addresses."""
     return FileRow(
@@ -136,7 +112,7 @@ def disposition(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def given_out(file: File, content: bytes) -> Response:
+def given_out(file: AttachedFile, content: bytes) -> Response:
     """A file's bytes, under its name, so that no browser makes a page of them."""
     answer = Response(content)
     answer.headers["Content-Type"] = _given_type(file.media_type)
@@ -152,7 +128,7 @@ def _given_type(media_type: str) -> str:
     return media_type if is_picture(media_type) else UNKNOWN
 
 
-def previewed(file: File, content: Callable[[], bytes]) -> Mapping[str, Any]:
+def previewed(file: AttachedFile, content: Callable[[], bytes]) -> Mapping[str, Any]:
     """What a page of its preview shows of a file; ``content`` is requested only of a text."""
     whole = ""
     if file.media_type == TEXT:
@@ -187,7 +163,6 @@ def problems_of(files: Sequence[tuple[str, bytes]]) -> Iterator[Problem]:
         yield Problem("", _("Choose at least one file"))
     for name, content in files:
         try:
-            cleaned_name(name)
-            check_content(content)
+            facts_of_file(name, content)
         except Invalid as error:
             yield Problem(name[:100], error.message)

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.core.models.attached_files import AttachedFile
 from app.core.models.base import Base, UtcTime
 from app.registry.models.registry import Site
 
@@ -146,7 +147,7 @@ class ReportComment(Base):
     author_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
 
 
-class ReportAttachment(Base):
+class ReportAttachment(AttachedFile, Base):
     """A file of a report: its facts."""
 
     __tablename__ = "report_attachments"
@@ -158,19 +159,6 @@ class ReportAttachment(Base):
     """Counted from 1 within its report; that of a removed one is not given again."""
     first_version: Mapped[int]
     """The first signed version that holds it, or will: what was signed before does not."""
-    name: Mapped[str] = mapped_column(String(255))
-    """The file's name, cleaned: no folder, no control characters."""
-    size: Mapped[int]
-    """Bytes of its content."""
-    media_type: Mapped[str] = mapped_column(String(30))
-    """What its content is, derived from the bytes; decides what may be shown."""
-    digest: Mapped[str] = mapped_column(String(64))
-    """SHA-256 of its content."""
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
-    author: Mapped[str] = mapped_column(String(255))
-    removed_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """Its content was deleted then; the row says that it was there."""
-    removed_by: Mapped[str] = mapped_column(String(255), default="")
 
 
 class ReportAttachmentContent(Base):

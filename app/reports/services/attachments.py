@@ -6,14 +6,13 @@ version holds it, and who may read that one may read the file.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Writer
-from app.core.rules.attached_files import check_content, cleaned_name, media_type
+from app.core.rules.attached_files import facts_of_file
 from app.core.rules.errors import Forbidden, NotFound
 from app.core.rules.quarters import Quarter
 from app.core.services.changes import FieldChange
@@ -39,8 +38,7 @@ def attach_to_report(
     Raises ``NotFound``, ``Forbidden``, ``MoveNotAllowed`` where it may not be written now, and
     ``Invalid`` for a name above 255 characters and content that is empty or above 2 MiB.
     """
-    cleaned = cleaned_name(name)
-    check_content(content)
+    facts = facts_of_file(name, content)
     report = report_to_write(session, by, site, quarter)
     newest = session.scalar(
         select(func.max(ReportAttachment.number)).where(ReportAttachment.report_id == report.id)
@@ -49,10 +47,7 @@ def attach_to_report(
         report_id=report.id,
         number=(newest or 0) + 1,
         first_version=len(report.versions) + 1,
-        name=cleaned,
-        size=len(content),
-        media_type=media_type(content),
-        digest=hashlib.sha256(content).hexdigest(),
+        **vars(facts),
         created_at=by.now,
         author=by.shown_author,
     )
@@ -161,6 +156,6 @@ def remove_report_attachment(
             ReportAttachmentContent.number == number,
         )
     )
-    attachment.removed_at, attachment.removed_by = by.now, by.shown_author
+    attachment.mark_removed(by.now, by.shown_author)
     change_written(session, by, report, [FieldChange(ATTACHMENT, label_of(attachment), None)])
     return attachment

@@ -6,7 +6,6 @@ it may add some, in every state.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from sqlalchemy import delete, select
@@ -14,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules import access
 from app.core.rules.access import Actor, ActorKind, Writer
-from app.core.rules.attached_files import check_content, cleaned_name, media_type
+from app.core.rules.attached_files import FileFacts, facts_of_file
 from app.core.rules.clock import strictly_after
 from app.core.rules.errors import Forbidden, NotFound
 from app.core.services.changes import FieldChange, take_number
@@ -42,12 +41,10 @@ def add_attachment(
     Raises ``NotFound``, ``Forbidden``, or ``Invalid`` for a name above 255 characters and for
     content that is empty or above 2 MiB.
     """
-    cleaned = cleaned_name(name)
-    check_content(content)
+    facts = facts_of_file(name, content)
     ticket = locked_ticket(session, number)
     access.require_write(by.actor, facts_of(ticket))
-    digest = hashlib.sha256(content).hexdigest()
-    first = _just_added(session, by, number, cleaned, len(content), digest)
+    first = _just_added(session, by, number, facts)
     if first is not None:
         count_repeat(session, ticket)
         return first
@@ -55,10 +52,7 @@ def add_attachment(
     attachment = Attachment(
         id=take_number(session, ATTACHMENT),
         ticket_number=number,
-        name=cleaned,
-        size=len(content),
-        media_type=media_type(content),
-        digest=digest,
+        **vars(facts),
         created_at=at,
         author=by.shown_author,
         created_by_user_id=by.actor.account_id if by.actor.kind is ActorKind.PERSON else None,
@@ -67,14 +61,12 @@ def add_attachment(
     session.add(attachment)
     session.flush()
     session.add(AttachmentContent(attachment_id=attachment.id, content=content))
-    change = FieldChange(ATTACHMENT, None, label(attachment.id, cleaned))
+    change = FieldChange(ATTACHMENT, None, label(attachment.id, facts.name))
     record_on_ticket(session, by, ticket, [change], at)
     return attachment
 
 
-def _just_added(
-    session: Session, by: Writer, number: int, name: str, size: int, digest: str
-) -> Attachment | None:
+def _just_added(session: Session, by: Writer, number: int, facts: FileFacts) -> Attachment | None:
     """The attachment that the newest change of a locked ticket added, if this is it again."""
     newest = recent_own_change(session, by, number)
     if newest is None:
@@ -84,9 +76,9 @@ def _just_added(
             Attachment.ticket_number == number,
             Attachment.created_at == newest.at,
             Attachment.removed_at.is_(None),
-            Attachment.name == name,
-            Attachment.size == size,
-            Attachment.digest == digest,
+            Attachment.name == facts.name,
+            Attachment.size == facts.size,
+            Attachment.digest == facts.digest,
         )
     ).first()
 
@@ -146,8 +138,7 @@ def remove_attachment(session: Session, by: Writer, attachment_id: int) -> Attac
     session.execute(
         delete(AttachmentContent).where(AttachmentContent.attachment_id == attachment_id)
     )
-    found.removed_at = at
-    found.removed_by = by.shown_author
+    found.mark_removed(at, by.shown_author)
     change = FieldChange(ATTACHMENT, label(found.id, found.name), None)
     record_on_ticket(session, by, ticket, [change], at)
     return found
