@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from importlib import resources
 from json import dumps, loads
 from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Final
 
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, inspect, select, text
+from sqlalchemy import Connection, Engine, MetaData, inspect, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
@@ -34,8 +36,31 @@ from app.tickets.models.tickets import UnknownLink
 from app.tickets.services.lists.lists import TicketFilter
 from app.tickets.services.pages import first_numbers
 from app.tickets.services.search.index import index_tickets
-from tests.harness import loaded
-from tests.harness.databases import alembic_config, differences, migrate, open_engine
+from tests.harness import loaded, postgres
+from tests.harness.databases import (
+    KINDS,
+    alembic_config,
+    differences,
+    fresh_database,
+    migrate,
+    open_engine,
+)
+
+_EMPTY: Final[dict[str, bytes]] = {}
+"""The file of an empty portal on SQLite, at each revision to which a test has brought one."""
+
+
+def brought_to(engine: Engine, revision: str) -> None:
+    """Upgrade a database without a table; on SQLite from where another test has brought one."""
+    is_file = engine.dialect.name == "sqlite"
+    file = Path(str(engine.url.database))
+    if is_file and (before := max((one for one in _EMPTY if one <= revision), default="")):
+        file.write_bytes(_EMPTY[before])
+    command.upgrade(alembic_config(engine), revision)
+    if is_file and revision not in _EMPTY:
+        with engine.connect() as connection:  # what the write-ahead log holds goes into the file
+            connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        _EMPTY[revision] = file.read_bytes()
 
 
 def test_upgrade_from_empty_leaves_nothing_to_autogenerate(empty_database: str) -> None:
@@ -79,8 +104,6 @@ def test_migrations_name_no_type_of_the_portal() -> None:
     engine = open_engine("sqlite://")
     folder = ScriptDirectory.from_config(alembic_config(engine)).versions
     engine.dispose()
-    from pathlib import Path
-
     for path in Path(folder).glob("*.py"):
         text = path.read_text("utf-8")
         assert "from app" not in text
@@ -175,49 +198,58 @@ def old_rows(connection: Connection) -> None:
     add("counters", name="change", value=3)
 
 
-def test_a_database_in_use_is_upgraded_with_all_that_it_holds(empty_database: str) -> None:
-    engine = open_engine(empty_database)
-    try:
-        command.upgrade(alembic_config(engine), "0002")
-        with engine.begin() as connection:
-            old_rows(connection)
-        command.upgrade(alembic_config(engine), "head")
-        with engine.connect() as connection:
-            assert differences(connection) == []
-        with Session(engine) as session:
-            sites = {site.key: site for site in session.scalars(select(Site))}
-            assert {key: site.version for key, site in sites.items()} == {
-                "CH-CERN": 1,
-                "DE-KIT": 2,
-                "FR-CCIN2P3": 1,
-            }
-            assert [(name.name, name.word) for name in sites["DE-KIT"].names] == [
-                ("DE-KIT", "DE-KIT"),
-                ("FZK-LCG2", "FZK-LCG2"),
-            ]
-            links = session.scalars(select(Link).order_by(Link.id)).all()
-            assert [(link.word, link.version) for link in links] == [
-                ("CERN-DE-KIT-LHCOPN-001", 1),
-                ("CERN-DE-KIT-LHCOPN-002", 1),
-            ]
-            assert session.scalars(select(UnknownLink.name)).all() == ["CERN-XX-LHCOPN-009"]
-            rolf = session.scalars(select(User).where(User.name == "rolf")).one()
-            assert (rolf.mail, rolf.totp_since) == ("", None)
-            assert [site.key for site in rolf.sites] == ["DE-KIT"]
-            changes = session.scalars(select(Change).order_by(Change.id)).all()
-            assert [(change.version, change.remote) for change in changes] == [
-                (1, ""),
-                (2, ""),
-                (1, ""),
-            ]
-    finally:
-        engine.dispose()
+@pytest.fixture(scope="module", params=KINDS)
+def upgraded(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """One with old rows, brought to the newest revision; no test changes it."""
+    if request.param == "postgresql" and postgres.programs() is None:
+        pytest.skip(f"needs {postgres.NEED}")
+    with fresh_database(request.param, migrated=False) as url:
+        engine = open_engine(url)
+        try:
+            brought_to(engine, "0002")
+            with engine.begin() as connection:
+                old_rows(connection)
+            command.upgrade(alembic_config(engine), "head")
+            yield engine
+        finally:
+            engine.dispose()
+
+
+def test_a_database_in_use_is_upgraded_with_all_that_it_holds(upgraded: Engine) -> None:
+    with upgraded.connect() as connection:
+        assert differences(connection) == []
+    with Session(upgraded) as session:
+        sites = {site.key: site for site in session.scalars(select(Site))}
+        assert {key: site.version for key, site in sites.items()} == {
+            "CH-CERN": 1,
+            "DE-KIT": 2,
+            "FR-CCIN2P3": 1,
+        }
+        assert [(name.name, name.word) for name in sites["DE-KIT"].names] == [
+            ("DE-KIT", "DE-KIT"),
+            ("FZK-LCG2", "FZK-LCG2"),
+        ]
+        links = session.scalars(select(Link).order_by(Link.id)).all()
+        assert [(link.word, link.version) for link in links] == [
+            ("CERN-DE-KIT-LHCOPN-001", 1),
+            ("CERN-DE-KIT-LHCOPN-002", 1),
+        ]
+        assert session.scalars(select(UnknownLink.name)).all() == ["CERN-XX-LHCOPN-009"]
+        rolf = session.scalars(select(User).where(User.name == "rolf")).one()
+        assert (rolf.mail, rolf.totp_since) == ("", None)
+        assert [site.key for site in rolf.sites] == ["DE-KIT"]
+        changes = session.scalars(select(Change).order_by(Change.id)).all()
+        assert [(change.version, change.remote) for change in changes] == [
+            (1, ""),
+            (2, ""),
+            (1, ""),
+        ]
 
 
 def test_what_an_upgraded_database_holds_can_be_changed_on(empty_database: str) -> None:
     engine = open_engine(empty_database)
     try:
-        command.upgrade(alembic_config(engine), "0002")
+        brought_to(engine, "0002")
         with engine.begin() as connection:
             old_rows(connection)
         command.upgrade(alembic_config(engine), "head")
@@ -235,21 +267,10 @@ def test_what_an_upgraded_database_holds_can_be_changed_on(empty_database: str) 
 @pytest.mark.parametrize("table", ["changes", "changed_fields"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET id = id", "DELETE FROM {}"])
 def test_after_an_upgrade_the_old_log_can_only_grow(
-    empty_database: str, table: str, statement: str
+    upgraded: Engine, table: str, statement: str
 ) -> None:
-    engine = open_engine(empty_database)
-    try:
-        command.upgrade(alembic_config(engine), "0002")
-        with engine.begin() as connection:
-            old_rows(connection)
-        command.upgrade(alembic_config(engine), "head")
-        with (
-            engine.begin() as connection,
-            pytest.raises(DatabaseError, match="are only added"),
-        ):
-            connection.execute(text(statement.format(table)))
-    finally:
-        engine.dispose()
+    with upgraded.begin() as connection, pytest.raises(DatabaseError, match="are only added"):
+        connection.execute(text(statement.format(table)))
 
 
 def test_sources_were_heard_when_their_newest_event_came_in(empty_database: str) -> None:
@@ -258,7 +279,7 @@ def test_sources_were_heard_when_their_newest_event_came_in(empty_database: str)
     before = datetime.now(UTC)
     received, begun, over = (datetime(2013, 3, day, tzinfo=UTC) for day in (9, 1, 3))
     try:
-        command.upgrade(alembic_config(engine), "0054")
+        brought_to(engine, "0054")
         with engine.begin() as connection:
             add = adder(connection)
             for key, kind in enumerate(("api", "file", "hand", "alertmanager"), 1):
@@ -300,7 +321,7 @@ def test_sources_were_heard_when_their_newest_event_came_in(empty_database: str)
 def test_an_upgrade_can_be_taken_back_with_all_that_was_there_before(empty_database: str) -> None:
     engine = open_engine(empty_database)
     try:
-        command.upgrade(alembic_config(engine), "0002")
+        brought_to(engine, "0002")
         with engine.begin() as connection:
             old_rows(connection)
         command.upgrade(alembic_config(engine), "head")
@@ -327,7 +348,7 @@ def test_reports_are_asked_from_the_first_one_or_from_now_on(
     """Revision 0030."""
     engine = open_engine(empty_database)
     try:
-        command.upgrade(alembic_config(engine), "0029")
+        brought_to(engine, "0029")
         with engine.begin() as connection:
             add = adder(connection)
             add("sites", id=1, key="DE-KIT", version=1)
@@ -350,7 +371,7 @@ def test_sites_get_their_day_and_what_is_kept_is_computed_again(empty_database: 
     engine = open_engine(empty_database)
     turn, march = date(2012, 7, 1), datetime(2012, 3, 5, 10, tzinfo=UTC)
     try:
-        command.upgrade(alembic_config(engine), "0026")
+        brought_to(engine, "0026")
         with engine.begin() as connection:
             add = adder(connection)
             for key, name, more in (
@@ -425,7 +446,7 @@ def test_imports_in_the_middle_are_ended_by_the_upgrade_and_files_survive_its_wa
     engine = open_engine(empty_database)
     states = {1: "reading", 2: "read", 3: "writing", 4: "writing", 5: "done"}
     try:
-        command.upgrade(alembic_config(engine), "0031")
+        brought_to(engine, "0031")
         with engine.begin() as connection:
             add = adder(connection)
             for key, state in states.items():
@@ -463,7 +484,7 @@ def test_facts_of_figures_are_stored_no_more(empty_database: str) -> None:
     engine = open_engine(empty_database)
     names = text("SELECT name FROM portal_facts ORDER BY name")
     try:
-        command.upgrade(alembic_config(engine), "0034")
+        brought_to(engine, "0034")
         with engine.begin() as connection:
             before = connection.scalars(names).all()
             add = adder(connection)
@@ -488,7 +509,7 @@ def test_titles_written_before_are_found_by_parts_of_words(empty_database: str) 
     engine = open_engine(empty_database)
     endings = select(TicketWords.ticket_number, TicketWords.endings)
     try:
-        command.upgrade(alembic_config(engine), "0035")
+        brought_to(engine, "0035")
         with engine.begin() as connection:
             add = adder(connection)
             for number, (title, description, words) in texts.items():
@@ -515,7 +536,7 @@ def test_titles_written_before_are_found_by_parts_of_words(empty_database: str) 
 def test_sites_that_are_there_get_a_place_on_the_map(empty_database: str) -> None:
     engine = open_engine(empty_database)
     try:
-        command.upgrade(alembic_config(engine), "0036")
+        brought_to(engine, "0036")
         with engine.begin() as connection:
             add = adder(connection)
             for number, (key, tier) in enumerate(
@@ -543,7 +564,7 @@ def test_only_what_time_may_change_is_computed_again(empty_database: str) -> Non
     engine = open_engine(empty_database)
     now = datetime.now(UTC)
     try:
-        command.upgrade(alembic_config(engine), "0058")
+        brought_to(engine, "0058")
         with engine.begin() as connection:
             add = adder(connection)
             add("sites", id=1, key="DE-KIT", version=1)
@@ -606,7 +627,7 @@ def test_what_was_agreed_of_a_value_becomes_a_pair(empty_database: str) -> None:
         7: ("solved", {}, {"state": "RESOLVED"}, ["solved", "RESOLVED"]),
     }
     try:
-        command.upgrade(alembic_config(engine), "0059")
+        brought_to(engine, "0059")
         with engine.begin() as connection:
             add = adder(connection)
             add("partners", id=1, code="NREN-A")
@@ -649,7 +670,7 @@ def test_which_ticket_concerns_which_site_is_filled_in(empty_database: str) -> N
     tickets by the ten thousand."""
     engine = open_engine(empty_database)
     try:
-        command.upgrade(alembic_config(engine), "0065")
+        brought_to(engine, "0065")
         with engine.begin() as connection:
             add = adder(connection)
             for key in (1, 2, 3, 4):
@@ -685,7 +706,7 @@ def test_a_mail_that_is_being_sent_is_claimed_as_before(empty_database: str) -> 
     old = text("SELECT id, state, due_at FROM mails ORDER BY id").columns(due_at=UtcTime())
     new = text("SELECT id, state, due_at, claimed_until FROM mails ORDER BY id")
     try:
-        command.upgrade(alembic_config(engine), "0066")
+        brought_to(engine, "0066")
         with engine.begin() as connection:
             for key, state, due_at in before:
                 adder(connection)("mails", id=key, state=state, due_at=due_at)
