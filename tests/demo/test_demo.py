@@ -52,9 +52,8 @@ from app.tickets.services.lists.lists import TicketFilter, condition_of
 from app.tickets.services.reminders import overdue_replies, waits_of
 from app.topology.rules.link_states import LinkState
 from app.topology.services.link_states import link_states
+from tests.demo.seeded import NOW, lay_demo
 from tests.harness.databases import fresh_database, open_engine
-
-NOW = datetime(2026, 11, 25, 13, 37, 11, 123456, tzinfo=UTC)
 
 
 def _between(begin: str, end: str) -> tuple[datetime, datetime]:
@@ -71,16 +70,10 @@ def test_a_start_asks_for_reports_from_the_quarter_of_its_setting(session: Sessi
         assert reports_from(session) == expected
 
 
-def _seeded(url: str, now: datetime) -> Session:
-    session = Session(open_engine(url))
-    with transaction(session):
-        demo.seed_demo(session, now)
-    return session
-
-
 @pytest.fixture(scope="module")
 def seeded(module_database: str) -> Iterator[Session]:
-    session = _seeded(module_database, NOW)
+    lay_demo(module_database)
+    session = Session(open_engine(module_database))
     yield session
     session.close()
     engine = session.get_bind()

@@ -20,7 +20,6 @@ from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 from werkzeug.test import Client
 
-from app import demo
 from app.accounts.models.calls import PartnerCall
 from app.accounts.models.partners import Partner
 from app.accounts.services.partners import (
@@ -47,13 +46,13 @@ from soap_service.faults import SoapFault
 from soap_service.fields import GGUS, ROW, Operation
 from soap_service.tickets import HANDLERS
 from soap_service.types import model_of, row_of
+from tests.demo.seeded import NOW, lay_demo
 from tests.harness.databases import KINDS, fresh_database, open_engine
 from tests.harness.server import test_settings
 from tests.soap_service.wire import PASSWORD, Wire, elements, envelope, login
 
 from spyne import rpc  # isort: skip
 
-NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 ACCOUNTS: Mapping[str, Mapping[str, Any]] = {
     "ggus-all": {"code": "GGUS-DEMO", "access": "all"},
     "ggus-internal": {"code": "GGUS-DEMO", "access": "all", "internal": True},
@@ -162,11 +161,12 @@ def create_accounts(session: Session) -> None:
 
 @pytest.fixture(scope="module", params=KINDS)
 def doors(request: pytest.FixtureRequest) -> Iterator[Doors]:
-    with fresh_database(request.param) as url, doors_on(url) as both:
-        with transaction(both.session):
-            demo.seed_demo(both.session, NOW)
-            create_accounts(both.session)
-        yield both
+    with fresh_database(request.param) as url:
+        lay_demo(url)
+        with doors_on(url) as both:
+            with transaction(both.session):
+                create_accounts(both.session)
+            yield both
 
 
 def _actor(session: Session, user: str) -> Actor:
