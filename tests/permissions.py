@@ -4,14 +4,21 @@
 by tests/pages/test_permissions.py. A new address or operation needs a row here, or a test fails.
 
 A line is: what it is | method and address (* stands for a number, key or name), or operation | one
-cell per column. An address may stand several times, with a word behind it that tells the cases
-apart. Cells: ``yes``; what the door answers instead; ``-`` where the case cannot be.
+cell per column. An address may be in several lines, with a word after it for each case. An
+operation of REST has the name that its published summary gives it; its line names only the case.
+Cells: ``yes``; what the door answers instead; ``-`` for a case that cannot be.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
+
+_PUBLISHED: Final = Path(__file__).with_name("api") / "openapi.json"
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,8 @@ class Table:
     about: str
     columns: dict[str, str]
     lines: str
+    summaries: Mapping[str, str] = field(default_factory=dict)
+    """What an operation does, by method and address; lines without one say it themselves."""
 
     @property
     def rows(self) -> list[Row]:
@@ -39,19 +48,31 @@ class Table:
         for line in self.lines.strip().splitlines():
             if not line.strip() or line.startswith("#"):
                 continue
-            action, how, *cells = (part.strip() for part in line.split("|"))
+            said, how, *cells = (part.strip() for part in line.split("|"))
             assert len(cells) == len(self.columns), f"{len(cells)} cells: {line}"
+            summary = self.summaries.get(" ".join(how.split(" ")[:2]), "")
+            action = ": ".join(part for part in (summary, said) if part)
+            assert action, f"neither a summary nor a name: {line}"
             found.append(Row(action, how, dict(zip(self.columns, cells, strict=True))))
         return found
 
 
+def _published_summaries() -> Mapping[str, str]:
+    """The summary of each operation of REST, by method and address as the lines write them."""
+    paths = json.loads(_PUBLISHED.read_text("utf-8"))["paths"]
+    return {
+        f"{method.upper()} /api{re.sub('{[^}]*}', '*', path)}": operation["summary"]
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    }
+
+
 PORTAL: Final = Table(
     "Pages",
-    "A person in a browser. *own*: a reporter if one of the reporter's sites is affected,"
-    " responsible, or an end of an affected link, or if the reporter created the ticket; *other*: a"
-    " reporter in all other cases. `login` means the login page, which leads back to the address"
-    " afterwards and preserves what was typed. The answer 403 says why; 404 is also the answer to"
-    " addresses that do not exist.",
+    "A person in a browser. *own* and *other*: a reporter, where a site of its own is concerned"
+    " (affected, responsible, or an end of an affected link; or it wrote the ticket), and where"
+    " none is. `login` is the login page; after the login the person is back, and typed text is not"
+    " lost. 403 gives the reason; 404 is also the answer for anything that does not exist.",
     {
         "admin": "admin",
         "operator": "operator",
@@ -66,7 +87,7 @@ Start page                      | GET /                                 | yes | 
 List tickets                    | GET /tickets                          | yes | yes | yes | yes | yes | login
 What is down now                | GET /network-now                      | yes | yes | yes | yes | yes | login
 Search everything               | GET /search                           | yes | yes | yes | yes | yes | login
-Hear what changed               | GET /live                             | yes | yes | yes | yes | yes | 401
+Receive changes                 | GET /live                             | yes | yes | yes | yes | yes | 401
 Which changes belong in a list  | GET /tickets/changed                  | yes | yes | yes | yes | yes | 401
 Download the list               | GET /tickets.csv                      | yes | yes | yes | yes | yes | login
 Download it as a workbook       | GET /tickets.xlsx                     | yes | yes | yes | yes | yes | login
@@ -96,7 +117,7 @@ Change one field of a ticket    | POST /tickets/*/set                   | yes | 
 Undo one's own move             | POST /tickets/*/undo-move             | yes | yes | yes | 403 | 403 | login
 Undo what was recognised        | POST /tickets/*/undo                  | yes | yes | yes | 403 | 403 | login
 Relate two tickets              | POST /tickets/*/relate                | yes | yes | yes | 403 | 403 | login
-Take a relation off             | POST /tickets/*/unrelate              | yes | yes | yes | 403 | 403 | login
+Remove a relation               | POST /tickets/*/unrelate              | yes | yes | yes | 403 | 403 | login
 Merge a ticket into another     | POST /tickets/*/merge                 | yes | yes | yes | 403 | 403 | login
 Separate the two again          | POST /tickets/*/separate              | yes | yes | yes | 403 | 403 | login
 Answer to a change              | POST /tickets/*/acknowledge           | yes | yes | yes | 403 | 403 | login
@@ -114,11 +135,11 @@ The fields of the list's filter | GET /tickets/filter                   | yes | 
 The columns to choose from      | GET /tickets/columns                  | yes | yes | yes | yes | yes | login
 Choose the list's columns       | POST /tickets/columns                 | yes | yes | yes | yes | yes | login
 Mark the list as seen           | POST /tickets/seen                    | yes | yes | yes | yes | yes | login
-Choose what to change at once   | GET /tickets/bulk                     | yes | yes | yes | yes | 403 | login
-See what would become of it     | POST /tickets/bulk/preview            | yes | yes | yes | yes | 403 | login
+Choose the change of several    | GET /tickets/bulk                     | yes | yes | yes | yes | 403 | login
+Preview it                      | POST /tickets/bulk/preview            | yes | yes | yes | yes | 403 | login
 Change several tickets          | POST /tickets/bulk                    | yes | yes | yes | 422 | 403 | login
-See what became of them         | GET /tickets/bulk/*                   | yes | yes | yes | 404 | 403 | login
-Take that back                  | POST /tickets/bulk/*/undo             | yes | yes | yes | 404 | 403 | login
+See the result                  | GET /tickets/bulk/*                   | yes | yes | yes | 404 | 403 | login
+Undo the change                 | POST /tickets/bulk/*/undo             | yes | yes | yes | 404 | 403 | login
 Read a time that is being typed | GET /typed-time                       | yes | yes | yes | yes | yes | login
 # saved filters
 List saved filters              | GET /filters                          | yes | yes | yes | yes | yes | login
@@ -132,8 +153,8 @@ Rename another's private filter | POST /filters/*/change private        | 404 | 
 Let it show something else      | POST /filters/*/replace               | yes | yes | yes | yes | yes | login
 Delete one's own filter         | POST /filters/*/delete                | yes | yes | yes | yes | yes | login
 Delete a shared filter          | POST /filters/*/delete shared         | yes | 403 | 403 | 403 | 403 | login
-Put it back                     | POST /filters/*/restore               | yes | yes | yes | yes | yes | login
-Put another's back              | POST /filters/*/restore private       | 404 | 404 | 404 | 404 | 404 | login
+Restore it                      | POST /filters/*/restore               | yes | yes | yes | yes | yes | login
+Restore another's               | POST /filters/*/restore private       | 404 | 404 | 404 | 404 | 404 | login
 # calendar
 Look at the next fourteen days  | GET /calendar/agenda                  | yes | yes | yes | yes | yes | login
 Look at the calendar            | GET /calendar                         | yes | yes | yes | yes | yes | login
@@ -179,13 +200,13 @@ Report an event by hand         | POST /events/new                      | yes | 
 Form to correct an event        | GET /events/*/edit                    | yes | yes | 403 | 403 | 403 | login
 Correct or close it             | POST /events/*/edit                   | yes | yes | 403 | 403 | 403 | login
 Withdraw an event               | POST /events/*/withdraw               | yes | yes | 403 | 403 | 403 | login
-Put it back                     | POST /events/*/restore                | yes | yes | 403 | 403 | 403 | login
+Undo the withdrawal             | POST /events/*/restore                | yes | yes | 403 | 403 | 403 | login
 Choose a file of events         | GET /events/import                    | yes | yes | 403 | 403 | 403 | login
-See what its lines would become | POST /events/import                   | yes | yes | 403 | 403 | 403 | login
+Preview an import               | POST /events/import                   | yes | yes | 403 | 403 | 403 | login
 Look at an import               | GET /events/imports/*                 | yes | yes | 403 | 403 | 403 | login
 Import it                       | POST /events/imports/*/write          | yes | yes | 403 | 403 | 403 | login
 Leave it                        | POST /events/imports/*/drop           | yes | yes | 403 | 403 | 403 | login
-Withdraw what it made           | POST /events/imports/*/withdraw       | yes | yes | 403 | 403 | 403 | login
+Withdraw its events             | POST /events/imports/*/withdraw       | yes | yes | 403 | 403 | 403 | login
 List the sources of events      | GET /events/sources                   | yes | yes | yes | yes | yes | login
 Form of a new source            | GET /events/sources/new               | yes | 403 | 403 | 403 | 403 | login
 Create a source                 | POST /events/sources/new              | yes | 403 | 403 | 403 | 403 | login
@@ -208,7 +229,7 @@ Order a meeting pack            | POST /reports/packs                   | yes | 
 Look at a meeting pack          | GET /reports/packs/*                  | yes | yes | yes | yes | yes | login
 Look at an unknown one          | GET /reports/packs/* unknown          | 404 | 404 | 404 | 404 | 404 | login
 Fetch a meeting pack            | GET /reports/packs/*.*                | yes | yes | yes | yes | yes | login
-Have a failed pack made again   | POST /reports/packs/*/again           | yes | yes | 403 | 403 | 403 | login
+Retry a failed meeting pack     | POST /reports/packs/*/again           | yes | yes | 403 | 403 | 403 | login
 Delete a meeting pack           | POST /reports/packs/*/delete          | yes | yes | 403 | 403 | 403 | login
 The quarter that ended last      | GET /reports/quarters                 | yes | yes | yes | yes | yes | login
 The grid of reports as a file   | GET /reports/grid.csv                 | yes | yes | yes | yes | yes | login
@@ -226,7 +247,7 @@ A signed report as a file        | GET /reports/*/*.*                    | yes |
 ... a draft                      | GET /reports/*/*.* draft              | yes | yes | yes | 404 | 404 | login
 # teleconferences
 List teleconferences            | GET /reports/teleconferences          | yes | yes | yes | yes | yes | login
-Form to ask for a TC            | GET /reports/teleconferences/new      | yes | yes | yes | yes | yes | login
+Form to request a meeting       | GET /reports/teleconferences/new      | yes | yes | yes | yes | yes | login
 Request a meeting               | POST /reports/teleconferences/new     | yes | yes | yes | yes | yes | login
 Read a TC                       | GET /reports/teleconferences/*        | yes | yes | yes | yes | yes | login
 Read an unknown TC              | GET /reports/teleconferences/* unknown | 404 | 404 | 404 | 404 | 404 | login
@@ -256,7 +277,7 @@ Form to word one                | GET /reports/forms/*/questions/*      | yes | 
 Word one                        | POST /reports/forms/*/questions/*     | yes | 403 | 403 | 403 | 403 | login
 Move one                        | POST /reports/forms/*/questions/*/move | yes | 403 | 403 | 403 | 403 | login
 Retire one                      | POST /reports/forms/*/questions/*/retire | yes | 403 | 403 | 403 | 403 | login
-Ask it again                    | POST /reports/forms/*/questions/*/restore | yes | 403 | 403 | 403 | 403 | login
+Restore it                      | POST /reports/forms/*/questions/*/restore | yes | 403 | 403 | 403 | 403 | login
 Remove one                      | POST /reports/forms/*/questions/*/remove | yes | 403 | 403 | 403 | 403 | login
 Publish a draft form            | POST /reports/forms/*/publish         | yes | 403 | 403 | 403 | 403 | login
 Unpublish a form                | POST /reports/forms/*/take-out        | yes | 403 | 403 | 403 | 403 | login
@@ -267,7 +288,7 @@ Read a report that was signed    | GET /reports/*/* signed               | yes |
 Read a version of it             | GET /reports/*/*/versions/*           | yes | yes | yes | yes | yes | login
 Compare its versions             | GET /reports/*/*/difference           | yes | yes | yes | yes | yes | login
 See one of its fields            | GET /reports/*/*/fields/*             | yes | yes | yes | 404 | 404 | login
-See what others write in it      | GET /reports/*/*/changes              | yes | yes | yes | 404 | 404 | login
+See changes by others            | GET /reports/*/*/changes              | yes | yes | yes | 404 | 404 | login
 Write in one of its fields       | POST /reports/*/*/fields/*            | yes | yes | yes | 404 | 404 | login
 Write in all of them             | POST /reports/*/*                     | yes | yes | yes | 404 | 404 | login
 Sign and submit it               | POST /reports/*/*/submit              | yes | yes | yes | 404 | 404 | login
@@ -312,12 +333,12 @@ List maintenance notices        | GET /notices                          | yes | 
 Read a notice                   | GET /notices/*                        | yes | yes | yes | yes | yes | login
 Read a notice's whole text      | GET /notices/* internal               | yes | yes | no  | no  | no  | login
 Read an unknown notice          | GET /notices/* unknown                | 404 | 404 | 404 | 404 | 404 | login
-See what becomes of a notice    | POST /notices                         | yes | yes | 403 | 403 | 403 | login
+Preview a notice                | POST /notices                         | yes | yes | 403 | 403 | 403 | login
 Bring a notice in               | POST /notices/confirm                 | yes | yes | 403 | 403 | 403 | login
 Create a ticket from a notice   | POST /notices/*/ticket                | yes | yes | 403 | 403 | 403 | login
 Update its ticket               | POST /notices/*/update                | yes | yes | 403 | 403 | 403 | login
 Dismiss a notice                | POST /notices/*/dismiss               | yes | yes | 403 | 403 | 403 | login
-Have it read again              | POST /notices/*/restore               | yes | yes | 403 | 403 | 403 | login
+Undo that                       | POST /notices/*/restore               | yes | yes | 403 | 403 | 403 | login
 Say which link a circuit is     | POST /notices/*/circuits              | yes | yes | 403 | 403 | 403 | login
 Remember it as a circuit id     | POST /notices/*/circuits remembered   | yes | 403 | 403 | 403 | 403 | login
 # attachments
@@ -348,19 +369,19 @@ Confirm a link                  | POST /links/*/confirm                 | yes | 
 Look at the topology            | GET /topology                         | yes | yes | yes | yes | yes | login
 Download sites or links         | GET /*.*                              | yes | yes | yes | yes | yes | login
 Choose a file to import         | GET /admin/imports                    | yes | 403 | 403 | 403 | 403 | login
-See what a file would change    | POST /admin/imports                   | yes | 403 | 403 | 403 | 403 | login
+Preview a file                  | POST /admin/imports                   | yes | 403 | 403 | 403 | 403 | login
 Import it                       | POST /admin/imports/confirm           | yes | 403 | 403 | 403 | 403 | login
 Choose a file of old tickets    | GET /admin/imports/tickets            | yes | 403 | 403 | 403 | 403 | login
-See what its lines would become | POST /admin/imports/tickets           | yes | 403 | 403 | 403 | 403 | login
+Preview an import of tickets    | POST /admin/imports/tickets           | yes | 403 | 403 | 403 | 403 | login
 Import old tickets              | POST /admin/imports/tickets/confirm   | yes | 403 | 403 | 403 | 403 | login
-Look at what CRIC proposes      | GET /admin/cric                       | yes | 403 | 403 | 403 | 403 | login
+List proposals from CRIC        | GET /admin/cric                       | yes | 403 | 403 | 403 | 403 | login
 Read CRIC                       | POST /admin/cric                      | yes | 403 | 403 | 403 | 403 | login
 Accept a proposal               | POST /admin/cric/*/accept             | yes | 403 | 403 | 403 | 403 | login
 Refuse a proposal               | POST /admin/cric/*/refuse             | yes | 403 | 403 | 403 | 403 | login
 Reopen a refused proposal       | POST /admin/cric/*/reopen             | yes | 403 | 403 | 403 | 403 | login
 List unresolved names           | GET /admin/unresolved                 | yes | 403 | 403 | 403 | 403 | login
 Look at one of them             | GET /admin/unresolved/name            | yes | 403 | 403 | 403 | 403 | login
-Say what it means               | POST /admin/unresolved/alias          | yes | 403 | 403 | 403 | 403 | login
+Decide what a name means        | POST /admin/unresolved/alias          | yes | 403 | 403 | 403 | 403 | login
 Let its tickets follow          | POST /admin/unresolved/follow         | yes | 403 | 403 | 403 | 403 | login
 Leave it unresolved             | POST /admin/unresolved/dismiss        | yes | 403 | 403 | 403 | 403 | login
 Undo a decision                 | POST /admin/unresolved/take-back      | yes | 403 | 403 | 403 | 403 | login
@@ -368,7 +389,7 @@ Create a unit                   | POST /admin/unresolved/unit           | yes | 
 # background work
 Look at the background work     | GET /work                             | yes | yes | 403 | 403 | 403 | login
 Run timed work now              | POST /work/timed/*/run                | yes | yes | 403 | 403 | 403 | login
-Try a failed job again          | POST /work/jobs/*/again               | yes | yes | 403 | 403 | 403 | login
+Retry a failed job              | POST /work/jobs/*/again               | yes | yes | 403 | 403 | 403 | login
 # webhooks
 List webhooks (admins: all)     | GET /webhooks                         | yes | yes | yes | yes | yes | login
 Form of a new webhook           | GET /webhooks/new                     | yes | yes | yes | yes | yes | login
@@ -409,22 +430,22 @@ End it for good                 | POST /exchange/*/end                  | yes | 
 Add a secret                    | POST /exchange/*/add-secret           | yes | 403 | 403 | 403 | 403 | login
 End a secret                    | POST /exchange/*/end-secret           | yes | 403 | 403 | 403 | 403 | login
 Compare it with the partner     | POST /exchange/*/compare              | yes | yes | 403 | 403 | 403 | login
-Send all failed tickets again   | POST /exchange/*/again                | yes | yes | 403 | 403 | 403 | login
+Retry all failed tickets        | POST /exchange/*/again                | yes | yes | 403 | 403 | 403 | login
 Look at a call                  | GET /exchange/*/calls/*               | yes | yes | 403 | 403 | 403 | login
-See what a test found           | GET /exchange/*/test                  | yes | yes | 403 | 403 | 403 | login
+See the result of a test        | GET /exchange/*/test                  | yes | yes | 403 | 403 | 403 | login
 Test a connection               | POST /exchange/*/test                 | yes | 403 | 403 | 403 | 403 | login
-See what is exchanged           | GET /exchange/*/map                   | yes | yes | 403 | 403 | 403 | login
-Change what is exchanged        | POST /exchange/*/map                  | yes | 403 | 403 | 403 | 403 | login
+See the mapping                 | GET /exchange/*/map                   | yes | yes | 403 | 403 | 403 | login
+Change the mapping              | POST /exchange/*/map                  | yes | 403 | 403 | 403 | 403 | login
 Export it                       | GET /exchange/*/map.json              | yes | yes | 403 | 403 | 403 | login
 Import it                       | POST /exchange/*/map/import           | yes | 403 | 403 | 403 | 403 | login
-Use an earlier version again    | POST /exchange/*/map/roll-back        | yes | 403 | 403 | 403 | 403 | login
-See what would be sent          | GET /exchange/*/preview               | yes | yes | 403 | 403 | 403 | login
+Restore an earlier version      | POST /exchange/*/map/roll-back        | yes | 403 | 403 | 403 | 403 | login
+Preview what is sent            | GET /exchange/*/preview               | yes | yes | 403 | 403 | 403 | login
 Share a ticket with a partner   | POST /exchange/*/share                | yes | yes | 403 | 403 | 403 | login
-Send a ticket again             | POST /exchange/pairs/*/again          | yes | yes | 403 | 403 | 403 | login
+Retry a ticket                  | POST /exchange/pairs/*/again          | yes | yes | 403 | 403 | 403 | login
 End the exchange of a ticket    | POST /exchange/pairs/*/end            | yes | yes | 403 | 403 | 403 | login
-Exchange it again               | POST /exchange/pairs/*/resume         | yes | yes | 403 | 403 | 403 | login
+Resume it                       | POST /exchange/pairs/*/resume         | yes | yes | 403 | 403 | 403 | login
 Say which ticket is theirs      | POST /exchange/pairs/*/theirs         | yes | 403 | 403 | 403 | 403 | login
-See what a comparison found     | GET /exchange/*/comparison            | yes | yes | 403 | 403 | 403 | login
+See the result of a comparison  | GET /exchange/*/comparison            | yes | yes | 403 | 403 | 403 | login
 Leave two tickets different     | POST /exchange/pairs/*/leave          | yes | yes | 403 | 403 | 403 | login
 Leave a ticket without a pair   | POST /exchange/unpaired/*/leave       | yes | yes | 403 | 403 | 403 | login
 Skip an entry                   | POST /exchange/entries/*/skip         | yes | 403 | 403 | 403 | 403 | login
@@ -434,8 +455,8 @@ Choose one of two values        | POST /exchange/entries/*/choose       | yes | 
 List mails                      | GET /mails                            | yes | yes | 403 | 403 | 403 | login
 Look at a mail                  | GET /mails/*                          | yes | yes | 403 | 403 | 403 | login
 Look at its HTML                | GET /mails/*/html                     | yes | yes | 403 | 403 | 403 | login
-Try a mail again                | POST /mails/*/again                   | yes | yes | 403 | 403 | 403 | login
-Try all refused mails again     | POST /mails/again                     | yes | yes | 403 | 403 | 403 | login
+Retry a mail                    | POST /mails/*/again                   | yes | yes | 403 | 403 | 403 | login
+Retry all refused mails         | POST /mails/again                     | yes | yes | 403 | 403 | 403 | login
 List incoming mails             | GET /mails/incoming                   | yes | yes | 403 | 403 | 403 | login
 Look at an incoming mail        | GET /mails/incoming/*                 | yes | yes | 403 | 403 | 403 | login
 Download an incoming mail       | GET /mails/incoming/*/whole           | yes | yes | 403 | 403 | 403 | login
@@ -444,12 +465,12 @@ Dismiss selected incoming mails | POST /mails/incoming/dismiss        | yes | ye
 Dismiss an incoming mail        | POST /mails/incoming/*/dismiss        | yes | yes | 403 | 403 | 403 | login
 Page to stop mails              | GET /unsubscribe/*                    | yes | yes | yes | yes | yes | yes
 Stop mails                      | POST /unsubscribe/*                   | yes | yes | yes | yes | yes | yes
-Take it back                    | POST /unsubscribe/*/undo              | yes | yes | yes | yes | yes | yes
+Undo that                       | POST /unsubscribe/*/undo              | yes | yes | yes | yes | yes | yes
 Stop with a link of nobody      | POST /unsubscribe/* without           | 404 | 404 | 404 | 404 | 404 | 404
 # partners' systems
 Announce a change, unsigned     | POST /hooks/*/*                       | 401 | 401 | 401 | 401 | 401 | 401
 # administration
-List of what is managed         | GET /admin                            | yes | 403 | 403 | 403 | 403 | login
+List the administration pages   | GET /admin                            | yes | 403 | 403 | 403 | 403 | login
 Read the audit                  | GET /admin/audit                      | yes | 403 | 403 | 403 | 403 | login
 Download the audit              | GET /admin/audit.csv                  | yes | 403 | 403 | 403 | 403 | login
 # people
@@ -500,13 +521,13 @@ Set one's password              | POST /profile/password                | yes | 
 Choose how pages are updated    | POST /profile/updates                 | yes | yes | yes | yes | yes | login
 Set one's theme                 | POST /profile/theme                   | yes | yes | yes | yes | yes | login
 Look at the keys                | GET /shortcuts                        | yes | yes | yes | yes | yes | login
-Switch single keys on or off    | POST /shortcuts                       | yes | yes | yes | yes | yes | login
+Turn shortcuts on or off        | POST /shortcuts                       | yes | yes | yes | yes | yes | login
 Set one's mail address          | POST /profile/mail                    | yes | yes | yes | yes | yes | login
 Choose which mails one gets     | POST /profile/mails                   | yes | yes | yes | yes | yes | login
 End one of one's logins         | POST /profile/end-login               | yes | yes | yes | yes | yes | login
 End one's other logins          | POST /profile/end-other-logins        | yes | yes | yes | yes | yes | login
 One's second factor             | GET /profile/second-factor            | yes | yes | yes | yes | yes | login
-Begin to set it up              | POST /profile/second-factor/begin     | yes | yes | yes | yes | yes | login
+Start to set it up              | POST /profile/second-factor/begin     | yes | yes | yes | yes | yes | login
 Confirm it                      | POST /profile/second-factor/confirm   | yes | yes | yes | yes | yes | login
 Create new recovery codes       | POST /profile/second-factor/codes     | yes | yes | yes | yes | yes | login
 Turn it off                     | POST /profile/second-factor/off       | yes | yes | yes | yes | yes | login
@@ -573,9 +594,8 @@ _PARTNERS: Final = {
 
 GGUS: Final = Table(
     "GGUS services",
-    "A partner's account over SOAP. Numbers are fault numbers (HTTP 500): 302 is also the answer to"
-    " an unknown ticket number, 330 names the missing right, and 623 does not say what is wrong with"
-    " the credentials.",
+    "A partner's account over SOAP. A number is that of the fault (HTTP 500): 302 as for an unknown"
+    " number, 330 names the right that is missing, 623 is the same for every cause.",
     _PARTNERS,
     """
 Create a ticket                 | GGUS TicketCreate                     | yes | yes | yes | yes | 330 | 623
@@ -601,8 +621,8 @@ Get an attachment               | GGUS_ATTACH GetOneAttachment          | yes | 
 
 NATIVE: Final = Table(
     "Native service",
-    "A partner's account over SOAP, as above. An account can accept or refuse changes only for"
-    " sites that an administrator assigned to it.",
+    "A partner's account over SOAP, as above. An account answers to changes only in the name of"
+    " sites that an administrator gave it.",
     _PARTNERS,
     """
 Create a ticket                 | LHCOPN CreateTicket                   | yes | yes | yes | yes | 330 | 623
@@ -619,22 +639,22 @@ Read changes since a cursor     | LHCOPN ListChanges                    | yes | 
 Attach a file                   | LHCOPN AddAttachment                  | yes | yes | yes | 302 | 330 | 623
 Get an attachment               | LHCOPN GetAttachment                  | yes | yes | yes | 302 | yes | 623
 Relate two tickets              | LHCOPN RelateTickets                  | yes | yes | yes | 302 | 330 | 623
-Take a relation off             | LHCOPN UnrelateTickets                | yes | yes | yes | 302 | 330 | 623
+Remove a relation               | LHCOPN UnrelateTickets                | yes | yes | yes | 302 | 330 | 623
 Answer for a site of its own    | LHCOPN AcknowledgeChange              | yes | yes | yes | 302 | 330 | 623
 Answer for another site         | LHCOPN AcknowledgeChange another      | 330 | 330 | 330 | 302 | 330 | 623
 List sites                      | LHCOPN ListSites                      | yes | yes | yes | yes | yes | 623
 List links                      | LHCOPN ListLinks                      | yes | yes | yes | yes | yes | 623
 Report events                   | LHCOPN ReportEvents                   | yes | yes | yes | yes | 330 | 623
-Ask what one may                | LHCOPN GetAccount                     | yes | yes | yes | yes | yes | 623
+Get the account and its rights  | LHCOPN GetAccount                     | yes | yes | yes | yes | yes | 623
 """,
 )
 
 API: Final = Table(
     "REST",
-    "A program with a token, by the scopes of the token. The token of a system may do what its"
-    " scopes name; the token of a partner's account or of a person may do at most what that account"
-    " may do. Errors are problem details with this status; 401 is the answer to unknown, expired and"
-    " revoked tokens and to tokens of disabled accounts.",
+    "A program with a token, by its scopes. A system's token can do what its scopes name; the token of"
+    " a partner's account or of a person can do at most what that account can do. Errors are problem"
+    " details with this status; 401 is the same for a token that is unknown, expired or revoked, and"
+    " for every token of a disabled account.",
     {
         "read": "system: read",
         "registry": "system: registry",
@@ -646,143 +666,144 @@ API: Final = Table(
         "operator": "an operator's own: tickets",
         "partner": "a partner's, own tickets: read, tickets",
         "admin": "an admin's own: every scope",
-        "nobody": "no live token",
+        "nobody": "no active token",
     },
     """
-Find tickets                     | GET /api/v1/tickets                          | yes | 403 | yes | 403 | 403 | yes | yes | yes | yes | yes | 401
-Read a ticket                    | GET /api/v1/tickets/*                        | yes | 403 | yes | 403 | 403 | yes | yes | yes | 404 | yes | 401
-Read internal entries            | GET /api/v1/tickets/* internal               | no  | 403 | no  | 403 | 403 | no  | no  | yes | 404 | yes | 401
-Read a submitter's mail          | GET /api/v1/tickets/* mail                   | no  | 403 | no  | 403 | 403 | no  | no  | yes | 404 | yes | 401
-Read a ticket's history          | GET /api/v1/tickets/*/history                | yes | 403 | yes | 403 | 403 | yes | yes | yes | 404 | yes | 401
-Read changes since a cursor      | GET /api/v1/changes                          | yes | 403 | yes | 403 | 403 | yes | yes | yes | yes | yes | 401
-Create a ticket                  | POST /api/v1/tickets                         | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | yes | yes | 401
-Change a ticket                  | PATCH /api/v1/tickets/*                      | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
-Comment on a ticket              | POST /api/v1/tickets/*/comments              | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
-Write an internal entry          | POST /api/v1/tickets/*/comments internal     | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
-Move a ticket                    | POST /api/v1/tickets/*/moves                 | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
-Take a ticket                    | POST /api/v1/tickets/*/take                  | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
-Relate two tickets               | POST /api/v1/tickets/*/relations             | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
-Take a relation off              | DELETE /api/v1/tickets/*/relations/*/*       | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
-Answer to a change               | POST /api/v1/tickets/*/acknowledgements      | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
-Attach a file                    | POST /api/v1/tickets/*/attachments           | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
-Get a file                       | GET /api/v1/attachments/*                    | yes | 403 | yes | 403 | 403 | yes | yes | yes | 404 | yes | 401
-Remove another's file            | DELETE /api/v1/attachments/*                 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
-Merge a ticket into another      | POST /api/v1/tickets/*/merge                 | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
-Share a ticket with a partner    | POST /api/v1/tickets/*/partners              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
-Say that it was reviewed         | POST /api/v1/tickets/*/reviewed              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
-Undo one's own move              | POST /api/v1/tickets/*/undo-move             | 403 | 403 | 409 | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
-Watch a ticket                   | PUT /api/v1/tickets/*/watch                  | 403 | 403 | 403 | 403 | 403 | 403 | yes | yes | 404 | yes | 401
-Watch it no more                 | DELETE /api/v1/tickets/*/watch               | 403 | 403 | 403 | 403 | 403 | 403 | yes | yes | 404 | yes | 401
-Be reminded of a ticket          | PUT /api/v1/tickets/*/reminder               | 403 | 403 | 403 | 403 | 403 | 403 | yes | yes | 404 | yes | 401
-Remove one's own reminder        | DELETE /api/v1/tickets/*/reminder            | 403 | 403 | 403 | 403 | 403 | 403 | yes | yes | 404 | yes | 401
-Read a ticket as NTTDM           | GET /api/v1/tickets/*/nttdm                  | yes | 403 | yes | 403 | 403 | yes | yes | yes | 404 | yes | 401
-Create a ticket of NTTDM         | POST /api/v1/tickets/nttdm                   | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | yes | yes | 401
-Ask what one may                 | GET /api/v1/account                          | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes | 401
-List sites                       | GET /api/v1/sites                            | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
-Read a site                      | GET /api/v1/sites/*                          | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
-Read a site's contacts           | GET /api/v1/sites/* contacts                 | no  | yes | 403 | 403 | 403 | yes | 403 | 403 | no  | yes | 401
-Read an unknown site             | GET /api/v1/sites/* unknown                  | 404 | 404 | 403 | 403 | 403 | 404 | 403 | 403 | 404 | 404 | 401
-List links                       | GET /api/v1/links                            | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
-Read a link                      | GET /api/v1/links/*                          | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
-Read an unknown link             | GET /api/v1/links/* unknown                  | 404 | 404 | 403 | 403 | 403 | 404 | 403 | 403 | 404 | 404 | 401
-List one's own webhooks          | GET /api/v1/webhooks                         | 403 | 403 | yes | 403 | 403 | 403 | yes | yes | yes | yes | 401
-Read one of an operator's        | GET /api/v1/webhooks/*                       | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
-Delete it                        | DELETE /api/v1/webhooks/*                    | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
-Switch it off                    | POST /api/v1/webhooks/*/off                  | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
-Send a test                      | POST /api/v1/webhooks/*/test                 | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
-List its messages                | GET /api/v1/webhooks/*/messages              | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
-Send one again                   | POST /api/v1/webhooks/*/messages/*/again     | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
-Create a site                    | POST /api/v1/sites                           | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Change a site                    | PATCH /api/v1/sites/*                        | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Create a link                    | POST /api/v1/links                           | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Change a link                    | PATCH /api/v1/links/*                        | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-List unresolved names            | GET /api/v1/unresolved-names                 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-List what was decided of names   | GET /api/v1/unresolved-names/decisions       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Decide what a name means         | POST /api/v1/unresolved-names/decisions      | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Make a unit known                | POST /api/v1/units                           | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Read a ticket's counterparts     | GET /api/v1/exchange/pairs/*                 | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 404 | yes | 401
-See the exchange                 | GET /api/v1/exchange/connections             | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
-See one connection               | GET /api/v1/exchange/connections/*           | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
-See failed exchanges             | GET /api/v1/exchange/failures                | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
-Try one again                    | POST /api/v1/exchange/failures/*/retry       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
-Try all of a connection again    | POST /api/v1/exchange/connections/*/retry    | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
-Compare it with the partner      | POST /api/v1/exchange/connections/*/compare  | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
-Choose between two values        | POST /api/v1/exchange/entries/*/choose       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
-Leave an entry out               | POST /api/v1/exchange/entries/*/skip         | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Send an entry after all          | POST /api/v1/exchange/entries/*/replay       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Pause a connection               | POST /api/v1/exchange/connections/*/pause    | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Resume a connection              | POST /api/v1/exchange/connections/*/resume   | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-List events                      | GET /api/v1/events                           | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | yes | yes | 401
-Read an event                    | GET /api/v1/events/*                         | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | yes | yes | 401
-Correct an event by hand         | PATCH /api/v1/events/*                       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Withdraw an event                | POST /api/v1/events/*/withdraw               | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Take a withdrawal back           | POST /api/v1/events/*/restore                | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-List detected events             | GET /api/v1/detected-events                  | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | 403 | yes | 401
-Read an event's tickets          | GET /api/v1/events/*/matching                | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | 403 | yes | 401
-Decide about an event's ticket   | POST /api/v1/events/*/decisions              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Take such a decision back        | DELETE /api/v1/events/*/decisions/*          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Report events                    | POST /api/v1/events                          | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
-Report alerts                    | POST /api/v1/events/alertmanager             | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
-Report alerts of another source  | POST /api/v1/events/alertmanager/*           | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
-Bring in maintenance notices     | POST /api/v1/notices                         | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
-List maintenance notices         | GET /api/v1/notices                          | yes | 403 | yes | 403 | 403 | yes | yes | yes | 403 | yes | 401
-Read a maintenance notice        | GET /api/v1/notices/*                        | yes | 403 | yes | 403 | 403 | yes | yes | yes | 403 | yes | 401
-How reports of quarters stand    | GET /api/v1/reports                          | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | yes | yes | 401
-Read a signed report             | GET /api/v1/reports/*                        | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | 404 | yes | 401
-Read a report that is a draft    | GET /api/v1/reports/* draft                  | 404 | 403 | 403 | 403 | 404 | 404 | 403 | 403 | 404 | 404 | 401
-List the questions of reports    | GET /api/v1/report-forms                     | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | yes | yes | 401
-Read a report as it is written   | GET /api/v1/reports/*/*/draft                | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Save answers of a report         | PATCH /api/v1/reports/*/*/draft              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Submit a report                  | POST /api/v1/reports/*/*/submit              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Accept a report                  | POST /api/v1/reports/*/*/accept              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Reopen a report                  | POST /api/v1/reports/*/*/reopen              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Read what is said about a report | GET /api/v1/reports/*/*/comments             | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Comment on a report              | POST /api/v1/reports/*/*/comments            | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Attach a file to a report        | POST /api/v1/reports/*/*/attachments         | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Get a file of a signed report    | GET /api/v1/reports/*/*/attachments/*        | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | 404 | yes | 401
-Take a file off a report         | DELETE /api/v1/reports/*/*/attachments/*     | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-List tickets that are due        | GET /api/v1/duties                           | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
-List the rules of due tickets    | GET /api/v1/duty-rules                       | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
-Count tickets by period          | GET /api/v1/statistics/tickets               | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
-Times of tickets                 | GET /api/v1/statistics/times                 | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
-Count events against tickets     | GET /api/v1/statistics/matching              | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
-Compare rules of due tickets     | GET /api/v1/statistics/what-if               | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
-Read the calendar                | GET /api/v1/calendar                         | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
-List periods of the LHC          | GET /api/v1/lhc-periods                      | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
-Read a period of the LHC         | GET /api/v1/lhc-periods/*                    | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
-Add a period of the LHC          | POST /api/v1/lhc-periods                     | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Change a period of the LHC       | PATCH /api/v1/lhc-periods/*                  | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Remove a period of the LHC       | DELETE /api/v1/lhc-periods/*                 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-List people                      | GET /api/v1/people                           | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Create a person                  | POST /api/v1/people                          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Read a person                    | GET /api/v1/people/*                         | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Set a person's role and sites    | PATCH /api/v1/people/*                       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Make a one-time link             | POST /api/v1/people/*/links                  | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-End a person's logins            | POST /api/v1/people/*/end-logins             | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Take a second factor off         | POST /api/v1/people/*/take-off-second-factor | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Disable a person                 | POST /api/v1/people/*/disable                | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Enable a person                  | POST /api/v1/people/*/enable                 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-List partners                    | GET /api/v1/partners                         | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Read a partner                   | GET /api/v1/partners/*                       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Create a partner's account       | POST /api/v1/accounts                        | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Read an account                  | GET /api/v1/accounts/*                       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Set what it may                  | PATCH /api/v1/accounts/*                     | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Add a second secret              | POST /api/v1/accounts/*/secrets              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-End one of two secrets           | DELETE /api/v1/accounts/*/secrets/*          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Disable an account               | POST /api/v1/accounts/*/disable              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Enable an account                | POST /api/v1/accounts/*/enable               | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Read the audit                   | GET /api/v1/audit/changes                    | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Read refused rights              | GET /api/v1/audit/refusals                   | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Read failed logins               | GET /api/v1/audit/failed-logins              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-List teleconferences             | GET /api/v1/teleconferences                  | 403 | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
-Read a TC                        | GET /api/v1/teleconferences/*                | 403 | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
-List meeting packs               | GET /api/v1/packs                            | 403 | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
-See a meeting pack               | GET /api/v1/packs/*                          | 403 | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
-Get one that is not made yet     | GET /api/v1/packs/*/files/*                  | 403 | 403 | 403 | 403 | 403 | 404 | 403 | 403 | 403 | 404 | 401
-List saved filters               | GET /api/v1/filters                          | 403 | 403 | 403 | 403 | 403 | yes | yes | yes | 403 | yes | 401
-Read the OpenAPI document        | GET /api/v1/openapi.json                     | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes
-Availability of links            | GET /api/v1/statistics/availability          | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+                         | GET /api/v1/tickets                          | yes | 403 | yes | 403 | 403 | yes | yes | yes | yes | yes | 401
+                         | GET /api/v1/tickets/*                        | yes | 403 | yes | 403 | 403 | yes | yes | yes | 404 | yes | 401
+internal entries         | GET /api/v1/tickets/* internal               | no  | 403 | no  | 403 | 403 | no  | no  | yes | 404 | yes | 401
+the submitter's email    | GET /api/v1/tickets/* mail                   | no  | 403 | no  | 403 | 403 | no  | no  | yes | 404 | yes | 401
+                         | GET /api/v1/tickets/*/history                | yes | 403 | yes | 403 | 403 | yes | yes | yes | 404 | yes | 401
+                         | GET /api/v1/changes                          | yes | 403 | yes | 403 | 403 | yes | yes | yes | yes | yes | 401
+                         | POST /api/v1/tickets                         | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | yes | yes | 401
+                         | PATCH /api/v1/tickets/*                      | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+                         | POST /api/v1/tickets/*/comments              | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+an internal one          | POST /api/v1/tickets/*/comments internal     | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+                         | POST /api/v1/tickets/*/moves                 | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+                         | POST /api/v1/tickets/*/take                  | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+                         | POST /api/v1/tickets/*/relations             | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+                         | DELETE /api/v1/tickets/*/relations/*/*       | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+                         | POST /api/v1/tickets/*/acknowledgements      | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+                         | POST /api/v1/tickets/*/attachments           | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+                         | GET /api/v1/attachments/*                    | yes | 403 | yes | 403 | 403 | yes | yes | yes | 404 | yes | 401
+another person's         | DELETE /api/v1/attachments/*                 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+                         | POST /api/v1/tickets/*/merge                 | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+                         | POST /api/v1/tickets/*/partners              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
+                         | POST /api/v1/tickets/*/reviewed              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
+                         | POST /api/v1/tickets/*/undo-move             | 403 | 403 | 409 | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+                         | PUT /api/v1/tickets/*/watch                  | 403 | 403 | 403 | 403 | 403 | 403 | yes | yes | 404 | yes | 401
+                         | DELETE /api/v1/tickets/*/watch               | 403 | 403 | 403 | 403 | 403 | 403 | yes | yes | 404 | yes | 401
+                         | PUT /api/v1/tickets/*/reminder               | 403 | 403 | 403 | 403 | 403 | 403 | yes | yes | 404 | yes | 401
+                         | DELETE /api/v1/tickets/*/reminder            | 403 | 403 | 403 | 403 | 403 | 403 | yes | yes | 404 | yes | 401
+                         | GET /api/v1/tickets/*/nttdm                  | yes | 403 | yes | 403 | 403 | yes | yes | yes | 404 | yes | 401
+                         | POST /api/v1/tickets/nttdm                   | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | yes | yes | 401
+                         | GET /api/v1/account                          | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes | 401
+                         | GET /api/v1/sites                            | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+                         | GET /api/v1/sites/*                          | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+contacts                 | GET /api/v1/sites/* contacts                 | no  | yes | 403 | 403 | 403 | yes | 403 | 403 | no  | yes | 401
+an unknown one           | GET /api/v1/sites/* unknown                  | 404 | 404 | 403 | 403 | 403 | 404 | 403 | 403 | 404 | 404 | 401
+                         | GET /api/v1/links                            | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+                         | GET /api/v1/links/*                          | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+an unknown one           | GET /api/v1/links/* unknown                  | 404 | 404 | 403 | 403 | 403 | 404 | 403 | 403 | 404 | 404 | 401
+                         | GET /api/v1/webhooks                         | 403 | 403 | yes | 403 | 403 | 403 | yes | yes | yes | yes | 401
+an operator's            | GET /api/v1/webhooks/*                       | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
+an operator's            | DELETE /api/v1/webhooks/*                    | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
+an operator's            | POST /api/v1/webhooks/*/off                  | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
+an operator's            | POST /api/v1/webhooks/*/test                 | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
+an operator's            | GET /api/v1/webhooks/*/messages              | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
+an operator's            | POST /api/v1/webhooks/*/messages/*/again     | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
+                         | POST /api/v1/sites                           | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | PATCH /api/v1/sites/*                        | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/links                           | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | PATCH /api/v1/links/*                        | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/unresolved-names                 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/unresolved-names/decisions       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/unresolved-names/decisions      | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/units                           | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/exchange/pairs/*                 | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 404 | yes | 401
+                         | GET /api/v1/exchange/connections             | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
+                         | GET /api/v1/exchange/connections/*           | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
+                         | GET /api/v1/exchange/failures                | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
+                         | POST /api/v1/exchange/failures/*/retry       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
+                         | POST /api/v1/exchange/connections/*/retry    | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
+                         | POST /api/v1/exchange/connections/*/compare  | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
+                         | POST /api/v1/exchange/entries/*/choose       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
+                         | POST /api/v1/exchange/entries/*/skip         | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/exchange/entries/*/replay       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/exchange/connections/*/pause    | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/exchange/connections/*/resume   | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/events                           | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | yes | yes | 401
+                         | GET /api/v1/events/*                         | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | yes | yes | 401
+                         | PATCH /api/v1/events/*                       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/events/*/withdraw               | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/events/*/restore                | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/detected-events                  | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/events/*/matching                | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/events/*/decisions              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | DELETE /api/v1/events/*/decisions/*          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/events                          | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/events/alertmanager             | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/events/alertmanager/*           | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/notices                         | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
+                         | GET /api/v1/notices                          | yes | 403 | yes | 403 | 403 | yes | yes | yes | 403 | yes | 401
+                         | GET /api/v1/notices/*                        | yes | 403 | yes | 403 | 403 | yes | yes | yes | 403 | yes | 401
+                         | GET /api/v1/reports                          | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | yes | yes | 401
+                         | GET /api/v1/reports/*                        | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | 404 | yes | 401
+a draft                  | GET /api/v1/reports/* draft                  | 404 | 403 | 403 | 403 | 404 | 404 | 403 | 403 | 404 | 404 | 401
+                         | GET /api/v1/report-forms                     | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | yes | yes | 401
+                         | GET /api/v1/reports/*/*/draft                | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | PATCH /api/v1/reports/*/*/draft              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/reports/*/*/submit              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/reports/*/*/accept              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/reports/*/*/reopen              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/reports/*/*/comments             | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/reports/*/*/comments            | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/reports/*/*/attachments         | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+a signed one             | GET /api/v1/reports/*/*/attachments/*        | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | 404 | yes | 401
+                         | DELETE /api/v1/reports/*/*/attachments/*     | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/duties                           | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/duty-rules                       | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+                         | GET /api/v1/statistics/tickets               | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/statistics/times                 | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/statistics/matching              | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/statistics/what-if               | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/calendar                         | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+                         | GET /api/v1/lhc-periods                      | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+                         | GET /api/v1/lhc-periods/*                    | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+                         | POST /api/v1/lhc-periods                     | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | PATCH /api/v1/lhc-periods/*                  | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | DELETE /api/v1/lhc-periods/*                 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/people                           | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/people                          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/people/*                         | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | PATCH /api/v1/people/*                       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/people/*/links                  | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/people/*/end-logins             | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/people/*/take-off-second-factor | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/people/*/disable                | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/people/*/enable                 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/partners                         | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/partners/*                       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/accounts                        | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/accounts/*                       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | PATCH /api/v1/accounts/*                     | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/accounts/*/secrets              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | DELETE /api/v1/accounts/*/secrets/*          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/accounts/*/disable              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/accounts/*/enable               | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/audit/changes                    | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/audit/refusals                   | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/audit/failed-logins              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/teleconferences                  | 403 | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/teleconferences/*                | 403 | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/packs                            | 403 | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+                         | GET /api/v1/packs/*                          | 403 | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+not created yet          | GET /api/v1/packs/*/files/*                  | 403 | 403 | 403 | 403 | 403 | 404 | 403 | 403 | 403 | 404 | 401
+                         | GET /api/v1/filters                          | 403 | 403 | 403 | 403 | 403 | yes | yes | yes | 403 | yes | 401
+Get the OpenAPI document | GET /api/v1/openapi.json                     | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes
+                         | GET /api/v1/statistics/availability          | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
 """,
+    _published_summaries(),
 )
 
 TABLES: Final = (PORTAL, GGUS, NATIVE, API)

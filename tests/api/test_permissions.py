@@ -12,6 +12,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.api import OPERATIONS
 from app.calendar.services.lhc_calendar import add_period
 from app.core.database.transactions import transaction
 from app.core.rules.scopes import Scope
@@ -366,6 +367,15 @@ def test_every_cell_of_rest(app: Flask, session: Session, cast: Cast, calling: C
         for row in API.rows
     }
     assert found == {row.how: row.cells for row in API.rows}
+
+
+def test_a_row_is_named_by_the_summary_of_its_operation() -> None:
+    summaries = {
+        f"{one.method} /api{re.sub('{[^}]*}', '*', one.path)}": one.summary for one in OPERATIONS
+    }
+    for row in API.rows:
+        how = " ".join(row.how.split(" ")[:2])
+        assert row.action.startswith(summaries.get(how, "Get the OpenAPI document")), row.how
 
 
 def test_every_address_is_in_a_row(app: Flask) -> None:
