@@ -136,7 +136,6 @@ REPORTS = (
     _("submitted"),
     *QuestionKind,
     _("explained before it got its ticket"),
-    _("counts no more"),
     _("part of another event now"),
     _("no longer detected as an event"),
     _("documented since"),

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from app.core.rules.language import _
+from app.core.rules.language import _, said_word
 from app.core.rules.quarters import Quarter
 from app.reports.rules.event_explanations import OtherWords
 from app.reports.rules.form import ReportQuestion
@@ -62,6 +62,11 @@ class Since(StrEnum):
     DOCUMENTED = "documented since"
     COUNTS_NO_MORE = "counts no more"
     """It was corrected, withdrawn or became part of another, or no longer is the site's."""
+
+    @property
+    def words(self) -> str:
+        """As people read it; files for programs have the value."""
+        return _("no longer counts") if self is Since.COUNTS_NO_MORE else said_word(self)
 
 
 @dataclass(frozen=True)
@@ -361,7 +366,7 @@ def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
             _time(one.event.start),
             _time(one.event.end) if one.event.end is not None else "ongoing",
             one.words or _("no explanation"),
-            one.since or "no",
+            one.since.words if one.since else "no",
         ]
         for one in document.events
     ]
@@ -373,7 +378,7 @@ def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
             _time(one.start),
             _time(one.end) if one.end is not None or one.start is None else "ongoing",
             one.words,
-            one.fate,
+            one.fate.words,
         ]
         for one in document.others
     ]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from app.core.rules.language import _, said_word
 from app.reports.rules.form import EVENT
 
 
@@ -23,6 +24,12 @@ class ExplanationState(StrEnum):
     PART = "part of another event now"
     """An earlier or longer one covers its time on the link."""
     GONE = "no longer detected as an event"
+
+    @property
+    def words(self) -> str:
+        """As people read it; REST and files for programs have the value."""
+        is_out = self is ExplanationState.COUNTS_NO_MORE
+        return _("no longer counts") if is_out else said_word(self)
 
 
 @dataclass(frozen=True)

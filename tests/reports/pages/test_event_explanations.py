@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
+from app.events.models.events import Event
 from app.events.services.withdrawal import withdraw_event
 from app.matching.services.by_hand import link_by_hand
 from app.registry.services.sites import site_of_key
@@ -132,6 +133,21 @@ def test_words_about_a_withdrawn_event_are_shown_and_may_be_emptied(
     fields = {f"event.{event}": "", f"seen.event.{event}": "1"}
     assert visitor.send(save, fields, htmx).status_code == 200
     assert "no longer detected" not in visitor.read(PAGE).text
+
+
+def test_words_about_an_event_that_no_longer_counts_are_in_every_output(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    event = explained(session, cast)
+    key = session.get_one(Event, event).source_key
+    # its source corrects it: it was over after ten minutes
+    reported(session, cast, "5 10:00", "5 10:10", now=LATE, source_id=key)
+    recompute_all(session, LATE)
+    visitor = visit(cast.kit)
+    assert f"no longer counts {WORDS}" in submitted(visitor).text
+    for path in (f"{PAGE}/print", f"{PAGE}/twiki"):
+        assert "no longer counts" in visitor.get(path).text, path
+    assert "counts no more" in visitor.get(f"{PAGE}.csv").text, "the value, for programs"
 
 
 def test_words_about_an_event_that_got_its_ticket_are_in_every_output(
