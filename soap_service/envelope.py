@@ -385,12 +385,12 @@ def _check_value(element: Element, text: str) -> None:
         )
     if element.kind is WireType.INT and not _is_int(text):
         raise SoapFault(
-            310, f"{element.name} is no whole number", f"allowed are {-_INTS} to {_INTS - 1}"
+            310, f"{element.name} is not a whole number", f"allowed are {-_INTS} to {_INTS - 1}"
         )
     if element.kind is WireType.BASE64 and not _is_base64(text):
         raise SoapFault(
             310,
-            f"{element.name} is no base64",
+            f"{element.name} is not base64",
             "allowed are A-Z, a-z, 0-9, + and /, padded with = to a multiple of four; blanks and"
             " line ends between them are ignored",
         )

@@ -93,7 +93,7 @@ class _Reader(Transformer[Token, Condition]):
             )
         if not (_NUMBER_OR_DATE.fullmatch(token) or _WORD.fullmatch(token)):
             raise InvalidQuery(
-                f"A value at character {_position(token)} is no number, date or word;"
+                f"A value at character {_position(token)} is not a number, date or word;"
                 " write it in double quotes"
             )
         return str(token)

@@ -57,7 +57,7 @@ def need_free_place(file: Path) -> None:
     if os.path.lexists(file):
         raise SettingError(f"{file} is there already; a backup overwrites nothing")
     if not file.parent.is_dir():
-        raise SettingError(f"{file.parent} is no folder")
+        raise SettingError(f"{file.parent} is not a folder")
 
 
 def write_backup(whole: Path, manifest: Manifest, data: Iterable[bytes]) -> None:
@@ -126,7 +126,7 @@ def reading_backup(file: Path) -> Iterator[Backup]:
     with stream:
         head = stream.read(30 + len(_MANIFEST))
         if not head.startswith(b"PK\x03\x04") or not head.endswith(_MANIFEST.encode()):
-            raise SettingError(f"{file} is no backup of the portal")
+            raise SettingError(f"{file} is not a backup of the portal")
         try:
             archive = zipfile.ZipFile(stream)
         except zipfile.BadZipFile as error:
@@ -158,4 +158,4 @@ def _read_manifest(archive: zipfile.ZipFile) -> Manifest:
 
 
 def _damaged() -> SettingError:
-    return SettingError("FILE is cut or damaged: it is no whole backup")
+    return SettingError("FILE is damaged or incomplete")

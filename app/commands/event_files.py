@@ -110,7 +110,9 @@ def _import(
     that differs from a stored event closes or corrects it. At most 50,000 lines.
     """
     if zone and zone not in available_timezones():
-        raise SettingError(f"--zone: {zone} is no zone; write UTC, or one such as Europe/Berlin")
+        raise SettingError(
+            f"--zone: {zone} is not a time zone; use UTC, or one such as Europe/Berlin"
+        )
     how = EventFileOptions(source, encoding or "", zone)
     content = unpacked(read_content(file), MAX_BYTES)
     try:

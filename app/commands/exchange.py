@@ -195,7 +195,7 @@ def _unpaired_as_json(one: Unpaired) -> dict[str, object]:
         "entries_theirs": 0,
         "attempts": 0,
         "next_attempt": None,
-        "reason": "Their ticket has our reference, and is no pair's",
+        "reason": "Their ticket has our reference but does not belong to a pair",
         "paused": False,
         "stopped": False,
     }

@@ -279,13 +279,13 @@ _MIN_SLIP_LENGTH = 5
 
 
 def _refuse_misspelt(names: Iterable[str]) -> None:
-    """Raise SettingError where a name nearly is a setting, or was one: it would be passed over in
-    silence."""
+    """Raise SettingError for a name that is almost a setting's, or was one: it would be ignored
+    silently."""
     for name in sorted(names):
         upper = name.upper()
         if upper in _REMOVED:
             raise SettingError(
-                f"{name} is no setting of the portal any more; take it out of the environment"
+                f"{name} is no longer a setting of the portal; remove it from the environment"
             )
         if len(name) < _MIN_SLIP_LENGTH or name in NAMES:
             continue
@@ -293,8 +293,8 @@ def _refuse_misspelt(names: Iterable[str]) -> None:
             # with a word of its own before or behind it is the name of something else
             if not upper.startswith(f"{meant}_") and not upper.endswith(f"_{meant}"):
                 raise SettingError(
-                    f"{name} is no setting of the portal; {meant} is: set that, or take {name} out"
-                    " of the environment"
+                    f"{name} is not a setting of the portal, but {meant} is: set {meant}, or remove"
+                    f" {name} from the environment"
                 )
 
 

@@ -44,7 +44,7 @@ def _read_date(member: Any, text: str) -> date:
     try:
         return date.fromisoformat(text.strip())
     except ValueError:  # XML Schema allows a zone, and years that no calendar here has
-        raise Invalid(name, f"{name} is no day; write YYYY-MM-DD") from None
+        raise Invalid(name, f"{name} is not a date; use YYYY-MM-DD") from None
 
 
 def _read_bytes(member: Any, text: str, *_: object) -> tuple[bytes]:
@@ -54,7 +54,7 @@ def _read_bytes(member: Any, text: str, *_: object) -> tuple[bytes]:
         bare = text.encode("ascii").translate(None, b" \t\r\n")
         return (a2b_base64(bare, strict_mode=True),)
     except (UnicodeEncodeError, Error):
-        raise Invalid(name, f"{name} is no base64; its alphabet is that of RFC 4648") from None
+        raise Invalid(name, f"{name} is not base64; use the alphabet of RFC 4648") from None
 
 
 def write_answer(name: str, kind: WsdlType, values: Mapping[str, Any]) -> bytes:

@@ -224,7 +224,7 @@ def test_a_backup_overwrites_nothing(full: str, tmp_path: Path) -> None:
     )
     assert file.read_text() == "precious"
     gone = tmp_path / "no" / "b"
-    assert refused(full, "backup", gone) == f"Error: {gone.parent} is no folder"
+    assert refused(full, "backup", gone) == f"Error: {gone.parent} is not a folder"
 
 
 def test_a_file_that_is_no_whole_backup_changes_nothing(
@@ -233,13 +233,13 @@ def test_a_file_that_is_no_whole_backup_changes_nothing(
     file, bad = tmp_path / "b", tmp_path / "bad"
     done(full, "backup", file)
     whole = file.read_bytes()
-    damaged = "Error: FILE is cut or damaged: it is no whole backup"
+    damaged = "Error: FILE is damaged or incomplete"
     for length in (60, len(whole) // 2, len(whole) - 1):
         bad.write_bytes(whole[:length])
         assert refused(other, "restore", bad) == damaged
     for nothing in (b"", whole[:20], b"SQLite format 3\0" + bytes(5000), b"PK\x03\x04" * 50):
         bad.write_bytes(nothing)
-        assert refused(other, "restore", bad) == f"Error: {bad} is no backup of the portal"
+        assert refused(other, "restore", bad) == f"Error: {bad} is not a backup of the portal"
     middle = len(whole) // 2
     bad.write_bytes(whole[:middle] + bytes(200) + whole[middle + 200 :])
     assert refused(other, "restore", bad) == damaged

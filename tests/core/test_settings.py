@@ -143,8 +143,8 @@ def test_a_name_that_nearly_is_a_setting_is_one_line_that_names_the_right_one(
     with pytest.raises(SettingError) as caught:
         Settings.from_env({name: "x"})
     assert str(caught.value) == (
-        f"{name} is no setting of the portal; {meant} is: set that, or take {name} out of the"
-        " environment"
+        f"{name} is not a setting of the portal, but {meant} is: set {meant}, or remove {name} from"
+        " the environment"
     )
 
 
@@ -152,7 +152,7 @@ def test_a_setting_that_is_gone_ends_the_start_with_one_line() -> None:
     with pytest.raises(SettingError) as caught:
         Settings.from_env({"KEPT_ANSWERS": "0"})
     assert str(caught.value) == (
-        "KEPT_ANSWERS is no setting of the portal any more; take it out of the environment"
+        "KEPT_ANSWERS is no longer a setting of the portal; remove it from the environment"
     )
 
 

@@ -245,7 +245,7 @@ def test_what_is_no_base64_is_a_fault_that_names_the_element(sqlite_wire: Wire, 
     number = sqlite_wire.create()
     inner = elements(sent(number)).replace(encoded(LOG), data)
     answer = sqlite_wire.post(envelope("AddAttachment", inner, service=SERVICE), service=SERVICE)
-    assert answer.fault.startswith("ERROR (310): GAT_Attachment_Data is no base64")
+    assert answer.fault.startswith("ERROR (310): GAT_Attachment_Data is not base64")
     assert sqlite_wire.get(number)["GHD_Status"] == "new"
     assert ask(sqlite_wire, "GetAttachIDs", {"GAT_Request_ID": number}).status == 500
 

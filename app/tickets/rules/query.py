@@ -306,7 +306,7 @@ def read_page(start: str | None, limit: str | None, *, default_limit: int) -> Pa
     """
     first = (start or "").strip() or "0"
     if not _COUNT.fullmatch(first):
-        raise Invalid("startRecord", "startRecord is no whole number; allowed are 0 and above")
+        raise Invalid("startRecord", "startRecord is not a whole number; allowed are 0 and above")
     most = (limit or "").strip()
     if most == "":
         wanted: int | None = default_limit

@@ -257,7 +257,7 @@ def test_values_that_read_like_the_parser_s_words_are_not_repeated(
 def test_a_day_has_no_zone_and_is_of_the_calendar(sqlite_native: Native, day: str) -> None:
     inner = f"<n:filter><n:createdTo>{day}</n:createdTo></n:filter>"
     fault = sqlite_native.raw("FindTickets", inner).fault
-    assert fault == "ERROR (310): createdTo is no day; write YYYY-MM-DD"
+    assert fault == "ERROR (310): createdTo is not a date; use YYYY-MM-DD"
 
 
 @pytest.mark.parametrize(
