@@ -36,7 +36,7 @@
     const kind = Array.from(form.querySelectorAll("[name=kind]")).find(function (one) { return one.value === draft.kind; });
     if (kind) kind.checked = true;
     field.dispatchEvent(new Event("input", { bubbles: true }));
-    if (!loud) return; /* only another part of the page came anew */
+    if (!loud) return; /* only another part of the page was fetched again */
     const note = document.createElement("p"), drop = document.createElement("button");
     note.className = "small draft-note";
     note.setAttribute("role", "status");

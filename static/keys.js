@@ -1,6 +1,6 @@
-/* Single keys, the sheet that tells of them (templates/home/shortcuts), and selecting rows of the list.
-   No key does anything while one types, with a modifier, or for a person who switched them off
-   (WCAG 2.1.4); the place in the list is the focus itself, so that a screen reader goes along.
+/* Single-key shortcuts, the sheet that lists them (templates/home/shortcuts), and selecting rows of the list.
+   They are ignored while a person types, with a modifier, and for a person who turned them off
+   (WCAG 2.1.4); the place in the list is the focus itself, so that a screen reader follows.
    Every page works without this file. */
 (function () {
   "use strict";

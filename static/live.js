@@ -1,7 +1,7 @@
-/* Open pages hear of changes from one address (app/home/pages/live.py): by an event stream, or by asking
-   every 30 s where there is none. A list or a ticket announces them and shows them when it is asked to; an
-   element with data-live="kinds of things", an id, hx-get and hx-trigger="live" is fetched anew when one of
-   these things changed. Times age. Every page works without this file. */
+/* Open pages receive changes from one address (app/home/pages/live.py): as an event stream, or by a request
+   every 30 s where there is no stream. A list or a ticket announces changes and shows them on request; an
+   element with data-live="kinds of things", an id, hx-get and hx-trigger="live" is fetched again after one of
+   these things changed. "3 minutes ago" is updated. Every page works without this file. */
 (function () {
   "use strict";
   const page = document.body.dataset;
@@ -128,7 +128,7 @@
     announce();
   }
 
-  /* ---- parts that are fetched anew ---- */
+  /* ---- parts that are fetched again ---- */
   const due = new Set(), done = new Map();
   let waiting = 0;
   function inUse(part) {

@@ -42,11 +42,11 @@
     form.setAttribute("aria-busy", "true");
     filled(form, button).then(function (result) {
       if (result !== true) return end(result);
-      form.removeAttribute("aria-busy"); /* for whoever comes back */
+      form.removeAttribute("aria-busy"); /* for a person who returns to the page */
       if (form.elements.password) form.elements.password.value = ""; /* it did its work */
       form.submit();
     }).catch(function (error) {
-      end(PROBLEMS[error.name] || _("That did not work. Reload the page and try again."));
+      end(PROBLEMS[error.name] || _("Something went wrong. Reload the page and try again."));
     });
   });
 })();

@@ -43,7 +43,7 @@
     place.append(line);
   }
 
-  /* ---- what is tied to the report's form where no script runs goes on its own way here ---- */
+  /* ---- fields that belong to the report's form where no script runs are sent by themselves here ---- */
   function untie(root) {
     root.querySelectorAll("[data-tied]").forEach(function (one) {
       ["form", "formaction", "formenctype", "formnovalidate", "data-tied"].forEach(function (name) { one.removeAttribute(name); });
@@ -106,7 +106,7 @@
     if (offered && valueOf(field)) offered.remove();
   }
 
-  /* after a choice one goes on writing where one was */
+  /* after a choice, the focus returns to the field in which the person was writing */
   let chosen = "";
   document.addEventListener("htmx:beforeRequest", function (event) {
     const field = event.detail.elt.matches("button") && fieldOf(event.detail.elt);

@@ -56,7 +56,7 @@ def password(name: str, *, from_stdin: bool) -> None:
     session = db.session()
     with transaction(session):
         people.set_password(session, command_writer(), people.find_user(session, name), new)
-    click.echo(f"The password of {name} is set; its logins are ended.")
+    click.echo(f"The password of {name} is set, and all sessions of {name} are ended.")
 
 
 @user.command("reset", cls=PortalCommand)

@@ -37,7 +37,7 @@ def worker(once: bool, with_parent: bool, beats: int | None) -> None:
     if in_order:
         db.engine.dispose()  # SQLite writes its log into the file when the last one closes it
     if not in_order:
-        # a job does not end: its thread would keep this process, another worker begins it anew
+        # a job does not end: its thread would keep this process; another worker starts it again
         sys.stderr.flush()
         os._exit(0)
 

@@ -213,7 +213,7 @@ class _Seeder:
     def _asking(self, site: Site, quarter: Quarter) -> Callable[[datetime], None]:
         def happen(at: datetime) -> None:
             if (found := find_report(self.session, site.id, quarter)) is not None:
-                text = "Sample: the day of the backup test lies outside the quarter. Is it right?"
+                text = "Sample: the date of the backup test is outside the quarter. Please check."
                 comment_on_report(self.session, self._chair(at), found, text)
 
         return happen
@@ -221,7 +221,7 @@ class _Seeder:
     def _reopening(self, site: Site, quarter: Quarter) -> Callable[[datetime], None]:
         def happen(at: datetime) -> None:
             if (found := find_report(self.session, site.id, quarter)) is not None:
-                reason = "Sample: the day of the backup test is to be corrected."
+                reason = "Sample: please correct the date of the backup test."
                 reopen_report(self.session, self._chair(at), found, reason)
 
         return happen

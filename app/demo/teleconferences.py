@@ -32,7 +32,7 @@ _HELD_AT: Final = datetime(2013, 2, 5, 14, 0, tzinfo=UTC)
 _TALKED_ABOUT: Final = 2
 """Tickets of the TC that was held."""
 _MINUTES: Final = """\
-Sample minutes, made up.
+Sample minutes of a fictitious meeting.
 
 Both tickets: the sites have answered; the second one stays open until the backup path was tested.
 LS1: each T1 tells until the end of March which of its links change.

@@ -35,7 +35,7 @@ _BANNED: Final = {
     r"\bnumbers of now\b": "live numbers",
     r"\bowed\b": "outstanding",
     r"\bquiet list\b": "muted",
-    r"\b(?:thing is|things are) still open\b": "questions left",
+    r"\b(?:thing is|things are) still open\b": "items left",
     r"\breminders of reports\b": "report reminders",
     r"\bquestions of the reports\b": "report form",
     r"\bask for a TC\b": "request a meeting",

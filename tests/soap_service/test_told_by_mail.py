@@ -1,4 +1,4 @@
-"""A partner that is told by mail fetches the ticket and answers with its own number."""
+"""A partner that is notified by mail fetches the ticket and answers with its own number."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class User(Base):
     list_columns: Mapped[str] = mapped_column(String(255), default="", server_default="")
     """The columns of the list of tickets that this person chose, separated by blanks; "" = ours."""
     shortcuts: Mapped[bool] = mapped_column(default=True, server_default=true())
-    """Whether single keys do something on pages (WCAG 2.1.4: they can be switched off)."""
+    """Whether single-key shortcuts are on (WCAG 2.1.4: a person can turn them off)."""
     updates: Mapped[str] = mapped_column(String(10), default="live", server_default="live")
     """How pages that are open hear of changes: live, poll (every 30 s) or off."""
     visited_at: Mapped[datetime | None] = mapped_column(UtcTime)

@@ -172,7 +172,7 @@ def end_secret(number: int) -> Response:
 
 @blueprint.post(f"{ACCOUNT}/disable")
 def disable(number: int) -> Response:
-    """Shut an account out at once."""
+    """Disable an account immediately."""
     login = _changed(number, verbs.disable_account)
     return go_to(
         _base(number), _("Account %(login)s is disabled: its calls get fault 623.", login=login)
@@ -181,7 +181,7 @@ def disable(number: int) -> Response:
 
 @blueprint.post(f"{ACCOUNT}/enable")
 def enable(number: int) -> Response:
-    """Let a disabled account in again."""
+    """Re-enable a disabled account."""
     login = _changed(number, verbs.enable_account)
     return go_to(
         _base(number), _("Account %(login)s is enabled, with its live secrets.", login=login)

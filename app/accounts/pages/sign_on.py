@@ -197,7 +197,7 @@ def _said(code: str, begun: Begun) -> tuple[Claimed, int]:
     said = claimed(settings().issuer, claims, settings().claims, id_token)
     if said is None:
         raise SignOnRefused("it names nobody")
-    at = claims.get("auth_time", 0)  # which a provider owes that was asked anew (max_age)
+    at = claims.get("auth_time", 0)  # required from a provider after a request with max_age
     is_time = isinstance(at, int | float) and 0 < at <= _seconds() + LEEWAY
     return said, int(at) if is_time else 0
 

@@ -1,9 +1,9 @@
 """Verbs on identities: log in by one, link one to an account, unlink it, and who follows the map.
 
 An account is found by issuer and subject, never by a mail address or a name. Of an account that
-follows the map, role and sites are set at each login; it has no password, so that nothing but the
-provider opens it, and what is taken away there ends here at the next login. An account that was
-created here keeps the role that was set here, whatever is linked to it.
+follows the map, role and sites are set at each login; it has no password, so that only the provider
+gives access to it, and a role that the provider removes ends at the next login. An account that was
+created in the portal keeps the role that was set in the portal, even if a sign-on is linked to it.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def sign_on(session: Session, by: Writer, said: Claimed, *, refuse_unmapped: boo
 
 
 def _end_access(session: Session, by: Writer, identity: Identity, said: Claimed) -> None:
-    """What was taken away at the provider ends here: the role, every login, and what opens the
-    portal for the person's programs."""
+    """End the access that the provider no longer grants: the role, every login, and the secrets of
+    the person's programs."""
     user = locked_user(session, identity.user.name)
     _note(identity, said)
     follow_role(session, by, user, Role.READER)

@@ -271,7 +271,7 @@ def _end_tokens(session: Session, by: Writer, account: PartnerAccount) -> None:
 
 
 def enable_account(session: Session, by: Writer, account: PartnerAccount) -> None:
-    """Let a disabled account in again, with the secrets that are still live."""
+    """Re-enable a disabled account, with the secrets that are still active."""
     require_admin(by.actor, _MANAGE)
     _lock(session, account)
     if account.disabled_at is None:

@@ -1,4 +1,4 @@
-"""Tickets: find, read, create, change, comment, move, bind, acknowledge, and their files."""
+"""Tickets: find, read, create, change, comment, move, link, acknowledge, and their files."""
 
 from __future__ import annotations
 

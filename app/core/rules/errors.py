@@ -146,7 +146,7 @@ class FieldConflict(EditConflict):
 
 
 class StaleVersion(PortalError):
-    """A change that states a version which is no longer the ticket's: nothing is merged."""
+    """A change for a version that is no longer the current one: nothing is merged."""
 
     number = 342
 

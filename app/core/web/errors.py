@@ -284,7 +284,7 @@ def _on_missing_token(_error: CSRFError) -> Response:
             render_template(
                 "errors/_notice.html",
                 heading=_("Not stored"),
-                message=message + _(" What you typed is still here: copy it and reload the page."),
+                message=message + _(" Your text is still here: copy it and reload the page."),
             ),
             400,
         )

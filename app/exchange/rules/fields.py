@@ -19,7 +19,7 @@ class Owner(StrEnum):
 @dataclass(frozen=True)
 class ValueMap:
     """The mapping of one field. Several of our values may be one of theirs, and the reverse; a
-    value without a row has no counterpart, and is never guessed."""
+    value without a row has no mapping, and is never guessed."""
 
     to_them: Mapping[str, str]
     to_us: Mapping[str, str]

@@ -144,8 +144,7 @@ class Profile:
         return ""
 
     def missing_out(self) -> Mapping[str, tuple[str, ...]]:
-        """Our values without a counterpart, of the mapped fields: listed in advance, never
-        guessed."""
+        """Our values without a mapping, of the mapped fields: listed in advance, never guessed."""
         missing = {}
         for name in self.maps:
             to_them = self.map_of(name).to_them

@@ -39,8 +39,8 @@ class Settlement(StrEnum):
 class Why(StrEnum):
     """Why a difference stays."""
 
-    NO_WORD_OF_OURS = "our value has no counterpart there"
-    NO_WORD_OF_THEIRS = "their value has no counterpart here"
+    NO_WORD_OF_OURS = "our value has no mapping"
+    NO_WORD_OF_THEIRS = "their value has no mapping"
     NOT_KEPT = "they do not accept our value"
     UNKNOWN = "it is unknown which side changed it"
 

@@ -27,7 +27,7 @@ from app.tickets.services.lifecycle import find_ticket
 
 @dataclass(frozen=True)
 class SentValue:
-    """A field in both words. ``theirs`` None: our value has no counterpart, and is not sent."""
+    """A field in both words. ``theirs`` None: our value has no mapping, and is not sent."""
 
     name: str
     ours: str

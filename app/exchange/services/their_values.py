@@ -93,8 +93,8 @@ def take_values(
 
 
 _SAID: Final[Mapping[Why | None, str]] = {
-    Why.NO_WORD_OF_THEIRS: "No counterpart for {name} {theirs!r}; set one in the map",
-    Why.NO_WORD_OF_OURS: "No counterpart for our {name} {ours!r}; set one in the map",
+    Why.NO_WORD_OF_THEIRS: "No mapping for their {name} {theirs!r}; add one",
+    Why.NO_WORD_OF_OURS: "No mapping for our {name} {ours!r}; add one",
     Why.NOT_KEPT: "{name}: they do not accept our {ours!r}",
 }
 """Why values stay different; without a known reason the two values are shown alone."""

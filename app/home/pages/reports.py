@@ -44,7 +44,7 @@ class Owed:
 
 @dataclass(frozen=True)
 class HomeReports:
-    """What the page shows: for the chair what waits, for a reporter what is owed."""
+    """What the page shows: the chair's open tasks, a reporter's outstanding reports."""
 
     waiting: Waiting | None
     owed: Sequence[Owed]

@@ -1,4 +1,4 @@
-"""The keyboard: the page that lists the single keys (static/keys.js), and their switch."""
+"""The page that lists the single-key shortcuts (static/keys.js), and turning them on or off."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def show() -> Response:
 
 @blueprint.post("")
 def switch() -> Response:
-    """Let single keys do something, or not."""
+    """Turn single-key shortcuts on or off."""
     on = request.form.get("on", "")
     if on not in ("yes", "no"):
         raise Invalid("on", _("Shortcuts: choose yes or no"))

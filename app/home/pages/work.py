@@ -68,7 +68,7 @@ def _operators_only() -> None:
 
 @blueprint.get("")
 def page() -> str:
-    """What ran, what waits, what failed."""
+    """Job history, queue and failures."""
     session = db.session()
     return render_template(
         "home/work.html",

@@ -233,8 +233,8 @@ class Duties:
 
 
 def duties_of_admin(session: Session, actor: Actor, now: datetime) -> Duties:
-    """What waits for an administrator at ``now`` (UTC)."""
-    require_admin(actor, _("see what waits for administrators"))
+    """What needs an administrator's attention at ``now`` (UTC)."""
+    require_admin(actor, _("see the tasks of administrators"))
     faults = (
         select(func.count(PartnerCall.account_id.distinct()))
         .where(and_(PartnerCall.at > now - timedelta(hours=24), PartnerCall.fault.is_not(None)))

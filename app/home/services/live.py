@@ -282,7 +282,7 @@ class Feed:
             before = self._newest
             if newest == before:
                 return False
-            if before is not None and newest < before:  # another log: pages begin anew
+            if before is not None and newest < before:  # another log: pages start again
                 self._send_away()
             begin = before if before is not None and before < newest else newest - KEPT
             begin = max(begin, newest - KEPT, 0)

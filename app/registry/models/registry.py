@@ -40,7 +40,7 @@ class Site(Base):
     valid_from: Mapped[date | None]
     """First day on which the site is in this registry's world; None = unknown."""
     valid_until: Mapped[date | None]
-    """First day on which it no longer is: a retired site."""
+    """First day on which the site is out of use; None = in use."""
     version: Mapped[int] = mapped_column(default=1)
     """Raised by one with each change; a form states the version that it saw."""
     bandwidth_gbps: Mapped[float | None] = mapped_column(Float)

@@ -1,6 +1,6 @@
 """Names, contacts, circuits, days and periods of the registry: what sites and links are made of.
 
-Days are dates without a zone; "until" is always the first day on which something no longer is.
+Days are dates without a zone; "until" is always the first day on which something is out of use.
 """
 
 from __future__ import annotations

@@ -567,7 +567,7 @@ def _choice(kind: type[StrEnum], allowed: str) -> ValueKind:
 TEXT: Final = ValueKind(_checked_text, _("a text, or nothing"))
 KEY: Final = ValueKind(_checked_key)
 """A name that is in addresses: ``/sites/DE-KIT``."""
-COUNTRY: Final = ValueKind(_checked_country, _("two capitals of ISO 3166"))
+COUNTRY: Final = ValueKind(_checked_country, _("a country code of ISO 3166, such as CH"))
 TIME_ZONE: Final = ValueKind(_checked_time_zone, _("an IANA name such as Europe/Berlin"))
 NETWORK: Final = _choice(Network, _("LHCOPN or LHCONE"))
 ROLE: Final = _choice(LinkRole, _("primary or backup"))

@@ -135,7 +135,7 @@ def _replace(
             setattr(row, name, getattr(new, name))
     if same < len(held):
         del held[same:]
-        session.flush()  # before what bears the same names is inserted
+        session.flush()  # before rows with the same names are inserted
     held.extend(wanted[same:])
 
 
@@ -293,7 +293,7 @@ class RecordVerbs(Generic[Record]):
         return row
 
     def retire(self, session: Session, by: Writer, key: str, on: date, *, why: str = "") -> Record:
-        """End a record: ``on`` is the first day on which it no longer is."""
+        """Retire a record: ``on`` is the first day on which it is out of use."""
         return self.change(session, by, key, {"valid_until": on}, why=why)
 
     def confirm(

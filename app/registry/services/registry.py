@@ -66,7 +66,7 @@ _BY_NAME = (
     select(Site)
     .join(SiteName)
     .where(SiteName.name == bindparam("name"))
-    # what bears the name still, before what bore it once
+    # sites that still have the name, before sites that once had it
     .order_by(
         func.coalesce(SiteName.valid_until, Site.valid_until).desc().nulls_first(),
         SiteName.valid_from.desc().nulls_last(),

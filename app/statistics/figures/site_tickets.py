@@ -30,11 +30,11 @@ class SiteTickets:
     """The tickets of one site among some facts."""
 
     affected: Mapping[str, int]
-    """How many affect it, by category."""
+    """How many affect the site, by category."""
     responsible: Mapping[str, int]
-    """For how many it is responsible, by category."""
+    """For how many the site is responsible, by category."""
     times: Mapping[str, MedianTime]
-    """By measure, of those for which it is responsible."""
+    """By measure, of the tickets for which the site is responsible."""
 
 
 def created_between(facts: TicketFacts, begin: int, end: int) -> TicketFacts:

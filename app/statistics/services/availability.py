@@ -65,7 +65,7 @@ def availability_of(
 ) -> AvailabilityFigures:
     """The availability of the links of a network, or of those that end at a site of any name.
 
-    A site's is that of all of its links together: down time and period are summed. Links that do
+    A site's availability combines all of its links: down time and period are summed. Links that do
     not exist in any of the periods are left out.
     """
     moment = microseconds(now.astimezone(UTC))

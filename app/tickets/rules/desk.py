@@ -14,13 +14,13 @@ class Desk(StrEnum):
     NOT_TAKEN = "not taken"
     """Still new more than ``DAYS_TO_TAKE`` working day after its creation."""
     ANSWER_MISSING = "answer missing"
-    """An open change that a site has not answered yet."""
+    """An open change that waits for the answer of at least one site."""
     MY_SITES = "my sites"
     """It concerns one's own site: affected, responsible or an end of an affected link."""
     WAITS_FOR_ME = "waits for me"
     """It concerns one's own site, or one wrote it, and waits for a reply."""
     MY_ANSWER = "my answer"
-    """An open change that one's own site has not answered yet."""
+    """An open change that waits for the answer of one's own site."""
 
 
 DAYS_TO_TAKE: Final = 1

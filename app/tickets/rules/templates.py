@@ -1,4 +1,4 @@
-"""What a description of each category usually says: proposed in the form of a new ticket."""
+"""The usual questions for each category: the form of a new ticket can insert them."""
 
 from __future__ import annotations
 

@@ -694,7 +694,7 @@ def close_due_tickets(
     ).all()
     closed = []
     for number, ended_at in locked:
-        # it may have been reopened and solved anew since
+        # it may have been reopened and solved again since
         if ended_at is not None and ended_at <= latest:
             change_ticket(session, by, number, {"state": State.CLOSED})
             closed.append(number)

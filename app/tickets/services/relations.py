@@ -47,9 +47,9 @@ def relate_tickets(
 ) -> Ticket:
     """Make ``other`` this ``role`` to the ticket ``number``, and return that ticket.
 
-    Needs the right to write on ``number`` and to read ``other``, in any state of both. What stands
-    already is no change. Raises ``NotFound`` (either ticket), ``Forbidden``, and ``Invalid`` on
-    the field ``other`` where a rule of ``domain.relations`` forbids it.
+    Needs the right to write on ``number`` and to read ``other``, in any state of both. A relation
+    that already exists is not a change. Raises ``NotFound`` (either ticket), ``Forbidden``, and
+    ``Invalid`` on the field ``other`` if a rule of ``domain.relations`` forbids it.
     """
     wanted = bond_of(number, role, other)
     ticket, partner = locked_pair(session, by, number, other)

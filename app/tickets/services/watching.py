@@ -18,7 +18,7 @@ from app.tickets.services.lifecycle import find_ticket
 
 
 def watch_ticket(session: Session, by: Writer, number: int) -> None:
-    """Get the mails of a ticket that one may read; a second time changes nothing."""
+    """Watch a ticket that one may read; a second time changes nothing."""
     find_ticket(session, by.actor, number)
     new = upsert(TicketWatcher)
     row = {"ticket_number": number, "user_id": _person(by.actor), "since": by.now}

@@ -68,7 +68,7 @@ def test_a_map_is_typed_and_makes_a_version(
         group="NOC",
     )
     page = visitor.read(MAP)
-    assert "State: assigned, in progress, waiting for reply" in page.text, "no counterpart"
+    assert "State: assigned, in progress, waiting for reply" in page.text, "no mapping"
     same = visitor.send(MAP, typed(visitor))
     assert same.status_code == 303
     assert session.scalar(select(func.count()).select_from(ConnectionProfile)) == 2
@@ -244,8 +244,8 @@ def test_what_would_be_sent_is_shown_in_their_words_and_not_sent(
         "Packets are lost",
         f"(operator via LHCOPN#{number}/1)",
         "State new assigned",
-        "Priority urgent no counterpart, not sent",
-        "Layer unknown no counterpart, not sent",
+        "Priority urgent no mapping, not sent",
+        "Layer unknown no mapping, not sent",
         "Packets are lost Category: incident Ticket: http",
         f"/tickets/{number} (operator via LHCOPN#{number}/1)",
     ):

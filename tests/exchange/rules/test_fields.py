@@ -1,4 +1,4 @@
-"""Whose value of a field counts, and in which words, as profiles say it."""
+"""Which side owns a field, and how profiles map the values."""
 
 from __future__ import annotations
 

@@ -576,4 +576,4 @@ def test_a_value_of_theirs_without_a_counterpart_is_named(world: World) -> None:
     world.read("1001")
     pair = world.pair_of(number)
     assert pair is not None
-    assert pair.reason == "No counterpart for state 'reopened'; set one in the map"
+    assert pair.reason == "No mapping for their state 'reopened'; add one"

@@ -1,5 +1,5 @@
-"""A partner that only pulls: told by mail of each change, once, and answering by its own number or
-by mail."""
+"""A pull-only partner: notified by mail of each change, once; it answers with its own number or by
+mail."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ def test_performance_and_no_impact_tickets_are_counted_beside_the_state() -> Non
 
 
 def test_an_unknown_impact_is_not_called_none() -> None:
-    """V10: "1 no-impact ticket" beside tickets of impact "reduced redundancy" and "unknown"."""
+    """V10: impact "unknown" was counted as no impact, next to "reduced redundancy"."""
     tickets = [said(impact="unknown", numbers=(4,)), said(impact="reduced redundancy")]
     found = state_of_link([], tickets, HEARD)
     assert (found.no_impact, found.unknown_impact, found.minor) == (1, 1, 2)

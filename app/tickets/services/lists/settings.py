@@ -1,4 +1,4 @@
-"""How a person has its pages: the columns of the list, whether single keys do something."""
+"""A person's settings of pages: the columns of the list, and single-key shortcuts."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def remember_columns(session: Session, actor: Actor, columns: Sequence[str]) -> 
 
 
 def set_shortcuts(session: Session, actor: Actor, *, on: bool) -> None:
-    """Whether single keys do something on pages."""
+    """Whether single-key shortcuts are on."""
     session.execute(update(User).where(User.id == actor.account_id).values(shortcuts=on))
