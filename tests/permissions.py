@@ -69,10 +69,11 @@ def _published_summaries() -> Mapping[str, str]:
 
 PORTAL: Final = Table(
     "Pages",
-    "A person in a browser. *own* and *other*: a reporter, where a site of its own is concerned"
-    " (affected, responsible, or an end of an affected link; or it wrote the ticket), and where"
-    " none is. `login` is the login page; after the login the person is back, and typed text is not"
-    " lost. 403 gives the reason; 404 is also the answer for anything that does not exist.",
+    "A person in a browser. *own*: a reporter if one of the reporter's sites is affected,"
+    " responsible, or an end of an affected link, or if the reporter created the ticket; *other*: a"
+    " reporter in all other cases. `login` means the login page, which leads back to the address"
+    " afterwards and preserves what was typed. The answer 403 says why; 404 is also the answer to"
+    " addresses that do not exist.",
     {
         "admin": "admin",
         "operator": "operator",
@@ -594,8 +595,9 @@ _PARTNERS: Final = {
 
 GGUS: Final = Table(
     "GGUS services",
-    "A partner's account over SOAP. A number is that of the fault (HTTP 500): 302 as for an unknown"
-    " number, 330 names the right that is missing, 623 is the same for every cause.",
+    "A partner's account over SOAP. Numbers are fault numbers (HTTP 500): 302 is also the answer to"
+    " an unknown ticket number, 330 names the missing right, and 623 does not say what is wrong with"
+    " the credentials.",
     _PARTNERS,
     """
 Create a ticket                 | GGUS TicketCreate                     | yes | yes | yes | yes | 330 | 623
@@ -621,8 +623,8 @@ Get an attachment               | GGUS_ATTACH GetOneAttachment          | yes | 
 
 NATIVE: Final = Table(
     "Native service",
-    "A partner's account over SOAP, as above. An account answers to changes only in the name of"
-    " sites that an administrator gave it.",
+    "A partner's account over SOAP, as above. An account can accept or refuse changes only for"
+    " sites that an administrator assigned to it.",
     _PARTNERS,
     """
 Create a ticket                 | LHCOPN CreateTicket                   | yes | yes | yes | yes | 330 | 623
@@ -651,10 +653,10 @@ Get the account and its rights  | LHCOPN GetAccount                     | yes | 
 
 API: Final = Table(
     "REST",
-    "A program with a token, by its scopes. A system's token can do what its scopes name; the token of"
-    " a partner's account or of a person can do at most what that account can do. Errors are problem"
-    " details with this status; 401 is the same for a token that is unknown, expired or revoked, and"
-    " for every token of a disabled account.",
+    "A program with a token, by the scopes of the token. The token of a system may do what its"
+    " scopes name; the token of a partner's account or of a person may do at most what that account"
+    " may do. Errors are problem details with this status; 401 is the answer to unknown, expired and"
+    " revoked tokens and to tokens of disabled accounts.",
     {
         "read": "system: read",
         "registry": "system: registry",

@@ -72,7 +72,7 @@ def read_password(*, from_stdin: bool) -> str:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
-        raise SettingError("The password on standard input is no UTF-8 text") from None
+        raise SettingError("The password on standard input is not UTF-8 text") from None
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
         raise SettingError("Standard input is empty; it must hold the password")

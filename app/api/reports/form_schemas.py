@@ -115,7 +115,7 @@ class UndocumentedEventRow(Schema):
 
 
 class OtherEventRow(Schema):
-    """An event with words that is not, or no more, among those without a ticket."""
+    """An event with words that is not, or no longer, among the events without a ticket."""
 
     id = a_number("The detected event when the text was written.")
     link = a_text("The link's id.")

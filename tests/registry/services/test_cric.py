@@ -142,10 +142,11 @@ def test_faults_of_the_source_are_found(session: Session, cast: Cast) -> None:
         " under Sites",
         "FZK-LCG2: false lhcopn_active flag: DE-KIT is no longer T1 since 2012-01-01 in this"
         " registry",
-        "FZK-LCG2: tier 1 in CRIC, DE-KIT is neither T0 nor T1 here and stays so; CRIC's tier is no"
-        " T0/T1 status",
+        "FZK-LCG2: tier 1 in CRIC, but DE-KIT remains neither T0 nor T1; the tier in CRIC does not"
+        " decide which sites are T0 or T1",
         "ES-PIC: one site here, 2 records in CRIC (pic, second-half.example)",
-        "pic: tier 3 in CRIC, ES-PIC is T1 here and stays so; CRIC's tier is no T0/T1 status",
+        "pic: tier 3 in CRIC, but ES-PIC remains T1; the tier in CRIC does not decide which sites are"
+        " T0 or T1",
         "CERN-PROD: NetSite and NetRoute disagree: NetSite CH-CERN 2100 Gb/s, NetRoute CERN-A 2000,"
         " CERN-B 1300",
         "pic: NetSite and NetRoute disagree: NetSite ES-PIC 100 Gb/s, NetRoute PIC-A 40",
@@ -408,6 +409,6 @@ def test_nl_t1_stays_one_site_and_the_exceptions_stay_t1(session: Session) -> No
     assert reading.comparison.wanted == ()
     assert reading.comparison.matched["NL-T1"] == ("SARA-MATRIX", "NIKHEF-ELPROD")
     told = " ".join(reading.comparison.findings)
-    assert "RRC-KI-T1: tier 3 in CRIC, NRC-KI-T1 is T1 here and stays so" in told
-    assert "BEIJING-LCG2: tier 2 in CRIC, CN-IHEP is T1 here and stays so" in told
+    assert "RRC-KI-T1: tier 3 in CRIC, but NRC-KI-T1 remains T1" in told
+    assert "BEIJING-LCG2: tier 2 in CRIC, but CN-IHEP remains T1" in told
     assert values(session, "NRC-KI-T1")["tier"] == values(session, "CN-IHEP")["tier"] == 1

@@ -1,9 +1,9 @@
 """What WLCG's site database CRIC says of sites, how far it can be believed, what follows for ours.
 
-CRIC knows no links. Its tier is no T0/T1 status, its ``lhcopn_active`` is set for sites that were
-never on the LHCOPN, and its NetSites and NetRoutes disagree about bandwidths: each of these is
-found and reported, and ignored by itself. What does follow is proposed to a person, field by
-field: single values replace ours, lists only grow.
+CRIC has no links. Its tier does not decide which sites are T0 or T1, its ``lhcopn_active`` is set
+for sites that were never on the LHCOPN, and its NetSites and NetRoutes disagree about bandwidths:
+each of these is found and reported, but not applied. Other differences are proposed to a person,
+field by field: single values replace ours, lists only grow.
 
 It must not know how CRIC is read, nor rows.
 """
@@ -211,9 +211,8 @@ def _of_site(site: KnownSite, records: Sequence[CricSite], today: date) -> Itera
             ours = _("neither T0 nor T1") if tier is None else f"T{tier}"
             yield (
                 _(
-                    "%(name)s: tier %(tier)s in CRIC, %(key)s is %(ours)s here and"
-                    " stays so; CRIC's tier"
-                    " is no T0/T1 status",
+                    "%(name)s: tier %(tier)s in CRIC, but %(key)s remains %(ours)s; the tier in CRIC"
+                    " does not decide which sites are T0 or T1",
                     name=record.name,
                     tier=record.tier,
                     key=site.key,
