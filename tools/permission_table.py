@@ -12,12 +12,12 @@ from tests.permissions import TABLES, Table
 HEAD = """\
 # Who may do what
 
-`make docs` generates this page from `tests/permissions.py`, which is written by hand; tests try every
-cell over the interface of its table. `yes` means that the action is carried out or the page shown,
-`no` that it is omitted from what is shown, `-` that the case cannot occur. In addresses, * means any
-number, key or name; a word after an address distinguishes several cases of the same address.
-Operations of REST are named by their summaries in [rest.md](rest.md). Anybody who may log in to the
-portal's machine can run commands (`flask ...`), which act as the portal itself.
+`make docs` generates this page from `tests/permissions.py`, which is written by hand; tests try
+every cell over the interface of its table. `yes` means that the action is carried out or the page
+shown, `no` that it is omitted from what is shown, `-` that the case cannot occur. In addresses, *
+means any number, key or name; a word after an address distinguishes several cases of the same
+address. Operations of REST are named by their summaries in [rest.md](rest.md). Anybody who may log
+in to the portal's machine can run commands (`flask ...`), which act as the portal itself.
 """
 
 

@@ -109,7 +109,8 @@ def test_files_that_cannot_be_used_are_refused_in_one_line(portal: str, tmp_path
     ran = flask(portal, "events", "import", str(file))
     assert "line 2: this is not UTF-8" in ran.stderr.decode()
     assert done(portal, "events", "import", str(file), "--encoding", "windows-1252")
-    assert "is not a time zone" in refused(portal, "events", "import", str(file), "--zone", "Berlin")
+    said = refused(portal, "events", "import", str(file), "--zone", "Berlin")
+    assert "is not a time zone" in said
 
 
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)])

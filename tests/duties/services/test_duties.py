@@ -223,7 +223,7 @@ def test_sums_are_the_rows(session: Session) -> None:
     assert found.at(version, kit, Q1) == DutyCounts(asked=3, there=1, late=1)
     assert found.at(version, WHOLE, Q1) == DutyCounts(asked=3, there=1, late=1)
     assert found.at(version, kit, Quarter(2013, 2)) == DutyCounts(asked=1)
-    assert found.at(version, cern, Q1) == DutyCounts(), "the T0's row counts only events without a T1 end"
+    assert found.at(version, cern, Q1) == DutyCounts(), "the T0 row has only events without a T1"
     assert found.whole(version, kit).asked == 4
     for site, quarter in ((kit, Q1), (kit, Quarter(2013, 2))):
         wanted = DutyFilter(version, end_id=site, first=quarter, last=quarter, state=ALL)

@@ -145,8 +145,8 @@ def test_faults_of_the_source_are_found(session: Session, cast: Cast) -> None:
         "FZK-LCG2: tier 1 in CRIC, but DE-KIT remains neither T0 nor T1; the tier in CRIC does not"
         " decide which sites are T0 or T1",
         "ES-PIC: one site here, 2 records in CRIC (pic, second-half.example)",
-        "pic: tier 3 in CRIC, but ES-PIC remains T1; the tier in CRIC does not decide which sites are"
-        " T0 or T1",
+        "pic: tier 3 in CRIC, but ES-PIC remains T1; the tier in CRIC does not decide which sites"
+        " are T0 or T1",
         "CERN-PROD: NetSite and NetRoute disagree: NetSite CH-CERN 2100 Gb/s, NetRoute CERN-A 2000,"
         " CERN-B 1300",
         "pic: NetSite and NetRoute disagree: NetSite ES-PIC 100 Gb/s, NetRoute PIC-A 40",

@@ -211,8 +211,8 @@ def _of_site(site: KnownSite, records: Sequence[CricSite], today: date) -> Itera
             ours = _("neither T0 nor T1") if tier is None else f"T{tier}"
             yield (
                 _(
-                    "%(name)s: tier %(tier)s in CRIC, but %(key)s remains %(ours)s; the tier in CRIC"
-                    " does not decide which sites are T0 or T1",
+                    "%(name)s: tier %(tier)s in CRIC, but %(key)s remains %(ours)s; the tier in"
+                    " CRIC does not decide which sites are T0 or T1",
                     name=record.name,
                     tier=record.tier,
                     key=site.key,
