@@ -1,5 +1,7 @@
 """Which tests run, and in what order: the slow ones only with ``make test-all``, and all shuffled.
 
+Those that try many examples try a quarter of them without the slow ones (``examples``).
+
 The first and the last lines say how to run them in that order again, and how many slow ones were
 left out.
 """
@@ -11,6 +13,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.harness import examples
 from tests.harness.slow import is_slow
 
 _QUICK: Final = "not slow"
@@ -20,6 +23,8 @@ _LEFT_OUT: Final = pytest.StashKey[int]()
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: waits for `make test-all` (tests/harness/slow.py)")
     config.stash[_LEFT_OUT] = 0
+    if config.option.markexpr == _QUICK:
+        examples.try_a_quarter()
 
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)

@@ -50,6 +50,7 @@ from app.tickets.rules.fields import BY_NAME
 from app.webhooks.pages import forms as webhook_forms
 from tests.cast import PASSWORD, Cast, writer
 from tests.exchange.seeded import seed_connection
+from tests.harness.examples import some_of
 from tests.harness.visitor import Fields, Form, PageReader
 from tests.harness.visits import Enter, Open
 from tests.webhooks.seeded import seed_webhook
@@ -575,9 +576,11 @@ def test_every_field_refuses_what_it_cannot_take(
         data.pop("csrf_token")
     data |= GOOD[kind]
     before = stored(session)
-    tried = 0
-    for field in fields(app, kind):
-        for bad in bad_values(kind, field):
+    there = 0
+    for turn, field in enumerate(fields(app, kind)):
+        values = [*bad_values(kind, field)]
+        there += len(values)
+        for bad in some_of(values, turn):
             sent = {**data, **(bad if isinstance(bad, dict) else {field.name: bad})}
             if kind is forms.CommentForm and field.name in ("solution", "event_end"):
                 sent["kind"] = "solve"
@@ -585,7 +588,6 @@ def test_every_field_refuses_what_it_cannot_take(
                 sent |= {"category": "change", "sites": "DE-KIT"}
             answer = visitor.send(path, sent)
             where = (field.name, str(bad)[:400])
-            tried += 1
             assert answer.status_code in REFUSED.get((kind, field.name), {422}), where
             if kind is profile_forms.ThemeForm:
                 assert "theme=" not in answer.headers.get("Set-Cookie", "")
@@ -602,7 +604,7 @@ def test_every_field_refuses_what_it_cannot_take(
                 assert "Typed text" in page.text  # nothing is stored; what was typed is listed
             elif shown:
                 everything_is_kept(page.form(path), sent, field, where)
-    assert tried >= 3
+    assert there >= 3
     assert stored(session) == before
 
 
@@ -630,8 +632,8 @@ def test_bytes_that_are_no_text_are_refused(
     token = visitor.token().encode()
     for kind, path in PLACES.items():
         names = [field.name for field in fields(app, kind)]
-        for name in names:
-            for raw in UNREADABLE:
+        for turn, name in enumerate(names):
+            for raw in some_of(UNREADABLE, turn):
                 answer = visitor.send(path, {**GOOD[kind], name: raw})
                 assert answer.status_code == 400, (path, name, raw)
                 assert "UTF-8" in answer.text

@@ -48,6 +48,7 @@ from soap_service.tickets import HANDLERS
 from soap_service.types import model_of, row_of
 from tests.demo.seeded import NOW, lay_demo
 from tests.harness.databases import KINDS, fresh_database, open_engine
+from tests.harness.examples import some_of
 from tests.harness.server import test_settings
 from tests.soap_service.wire import PASSWORD, Wire, elements, envelope, login
 
@@ -187,6 +188,7 @@ def test_every_demo_ticket_is_answered_in_spynes_bytes_to_every_kind_of_account(
     assert len(tickets) > 200
     if doors.session.get_bind().dialect.name != "sqlite":
         tickets = tickets[::5]  # the bytes are the same; what is read of them might not be
+    tickets = some_of(tickets)
     found = 0
     for user in ACCOUNTS:
         for number in tickets:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.settings import PROJECT
+from tests.harness.examples import up_to
 from tests.harness.visitor import PageReader
 
 
@@ -37,7 +38,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=30).map("".join))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=up_to(400), deadline=None)
 def test_any_page_is_read_as_the_library_reads_it(page: str) -> None:
     assert read_by(PageReader, page) == read_by(_Library, page)
 

@@ -27,6 +27,7 @@ from app.events.services.hand import correct_event, stated_of
 from app.registry.models.registry import Link, SiteName
 from tests.cast import NOON, Cast, enter, writer
 from tests.harness.databases import open_engine
+from tests.harness.examples import up_to
 from tests.harness.until import until
 
 BY = Writer(SYSTEM, Door.COMMAND, NOON)
@@ -395,7 +396,7 @@ def test_ten_thousand_events_are_one_call(session: Session, cast: Cast) -> None:
 
 
 @settings(
-    max_examples=25,
+    max_examples=up_to(25),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

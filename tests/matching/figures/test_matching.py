@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from app.core.figures import frames
 from app.matching.figures import keeping
 from app.matching.figures.matching import Matched, match_events
+from tests.harness.examples import up_to
 from tests.matching.figures.reference import (
     FOREVER,
     HOUR,
@@ -106,7 +107,7 @@ def told(found: Matched) -> dict[int, tuple[list[int], dict[int, bool]]]:
 
 
 @given(worlds(), st.sampled_from((1, 2, 3, MANY)), times | st.just(NOW))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=up_to(200), deadline=None)
 def test_it_equals_the_slow_reference(
     world: tuple[list[Event], list[Said], list[Decided]], most: int, now: int
 ) -> None:
@@ -119,7 +120,7 @@ def test_it_equals_the_slow_reference(
 
 
 @given(worlds(), st.sampled_from((1, MANY)), times, lengths)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=up_to(200), deadline=None)
 def test_time_alone_changes_nothing_before_it_says_so(
     world: tuple[list[Event], list[Said], list[Decided]], most: int, now: int, later: int
 ) -> None:
@@ -134,7 +135,7 @@ def test_time_alone_changes_nothing_before_it_says_so(
 
 
 @given(worlds(), st.sampled_from((1, MANY)), times | st.just(NOW))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=up_to(200), deadline=None)
 def test_what_is_over_is_documented_as_it_was(
     world: tuple[list[Event], list[Said], list[Decided]], most: int, now: int
 ) -> None:
@@ -178,7 +179,7 @@ def test_nothing_documents_in_the_time_to_come() -> None:
 
 
 @given(worlds(), st.randoms(use_true_random=False), st.sampled_from((1, 2, MANY)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=up_to(60), deadline=None)
 def test_order_and_split_make_no_difference(
     world: tuple[list[Event], list[Said], list[Decided]], chance: random.Random, most: int
 ) -> None:
@@ -211,7 +212,7 @@ def test_order_and_split_make_no_difference(
 
 
 @given(worlds(), st.sampled_from((1, MANY)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=up_to(60), deadline=None)
 def test_no_decision_by_hand_is_lost(
     world: tuple[list[Event], list[Said], list[Decided]], most: int
 ) -> None:
@@ -229,7 +230,7 @@ def test_no_decision_by_hand_is_lost(
 
 
 @given(worlds())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=up_to(60), deadline=None)
 def test_what_figures_say_is_the_same_however_few_are_kept(
     world: tuple[list[Event], list[Said], list[Decided]],
 ) -> None:

@@ -58,6 +58,7 @@ from app.tickets.services.relations import relate_tickets, unrelate_tickets
 from tests.cast import Cast, enter, writer
 from tests.harness import postgres
 from tests.harness.databases import KINDS, fresh_database, open_engine
+from tests.harness.examples import up_to
 
 BEGIN: Final = datetime(2013, 3, 20, tzinfo=UTC)
 """Quarters and summer time change within the time that these histories tell of."""
@@ -526,7 +527,7 @@ def bounds(kept: int, changes: int, written: int) -> Iterator[None]:
     written=st.sampled_from((1, 4, result_diff.MAX_ROWS)),
 )
 @settings(
-    max_examples=5,
+    max_examples=up_to(5),
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a seed is not made simpler by less
     suppress_health_check=[HealthCheck.too_slow],

@@ -33,6 +33,7 @@ from app.reports.services.reports import (
 from tests.cast import SYSTEM, enter, writer
 from tests.harness import loaded
 from tests.harness.databases import open_engine
+from tests.harness.examples import up_to
 
 Q1 = Quarter(2013, 1)
 AFTER = datetime(2013, 4, 10, 9, tzinfo=UTC)
@@ -154,7 +155,7 @@ def test_in_any_order_a_save_replaces_only_what_its_page_showed(
     session.rollback()
 
     @given(_steps)
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=up_to(40), deadline=None)
     def play(steps: list[tuple[int, dict[str, str] | None]]) -> None:
         with transaction(session):
             if (old := find_report(session, site_id, Q1)) is not None:

@@ -24,6 +24,7 @@ from app.tickets.rules.tickets import CLOSED_STATES, OPEN_STATES, Priority, Stat
 from app.tickets.services.lifecycle import move_ticket, open_ticket
 from app.tickets.services.lists.lists import SORTS
 from tests.cast import NOON, Cast, writer
+from tests.harness.examples import some_of
 from tests.harness.visitor import PageReader, Visitor
 from tests.harness.visits import Enter, Open
 
@@ -145,13 +146,13 @@ def test_every_parameter_takes_its_values_and_refuses_others(
     number = opened(title="CERN-GRIDKA-LHCOPN-001 down")
     visitor = visit(cast.operator)
     assert set(LABELS) == set(GOOD) == set(BAD)
-    for name, label in LABELS.items():
-        for value in GOOD[name]:
+    for turn, (name, label) in enumerate(LABELS.items()):
+        for value in some_of(GOOD[name], turn):
             for page in ("/tickets", "/tickets.csv"):
                 answer = visitor.get(address(page, **{name: value}))
                 assert answer.status_code == 200, (name, value)
                 assert "left out" not in answer.text
-        for value in BAD[name]:
+        for value in some_of(BAD[name], turn):
             surrogate = "\ud800" in value
             for headers in ({}, {"HX-Request": "true"})[: 2 if value is BAD[name][0] else 1]:
                 answer = visitor.get(address("/tickets", **{name: value}), headers)

@@ -29,6 +29,7 @@ from app.tickets.services.lifecycle import (
 )
 from tests.cast import NOON, PASSWORD, Cast, enter, writer
 from tests.cast import SYSTEM as SYSTEM_WRITER
+from tests.harness.examples import up_to
 
 TEN = timedelta(minutes=10)
 SOON = NOON + timedelta(minutes=1)
@@ -201,7 +202,7 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=up_to(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=_STEPS)
 @example(steps=[("comment", "ggus", "x", 1_000), ("comment", "ggus", "x", 600_000)])
 @example(steps=[("attach", "ggus", "x", 1_000), ("attach", "ggus", "x", 600_001)])

@@ -40,6 +40,7 @@ from app.topology.services.link_states import link_states, ongoing_event
 from tests.cast import NOON, enter
 from tests.harness import postgres
 from tests.harness.databases import KINDS, fresh_database, open_engine
+from tests.harness.examples import up_to
 from tests.matching.matching_world import LINK, report, ticket
 from tests.matching.services.test_recompute import History
 
@@ -202,7 +203,7 @@ def _hear(story: History) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @given(seed=st.integers(0, 2**32))
 @settings(
-    max_examples=5,
+    max_examples=up_to(5),
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a seed is not made simpler by less
     suppress_health_check=[HealthCheck.too_slow],
