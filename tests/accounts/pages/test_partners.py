@@ -300,7 +300,7 @@ def test_calls_with_their_outcome_filtered_and_paged(
     text = PageReader(first).text
     assert "carried out" in text
     assert "fault 302" in text
-    assert "no such entry, one that the account may not read" in text  # what it means
+    assert "no such entry, an entry that the account may not read" in text  # what it means
     assert ("#fault-302", "fault 302") in PageReader(first).links
     seen = 0
     path = page
