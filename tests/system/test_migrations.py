@@ -723,3 +723,44 @@ def test_a_mail_that_is_being_sent_is_claimed_as_before(empty_database: str) -> 
             assert list(map(tuple, connection.execute(old))) == before
     finally:
         engine.dispose()
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+def test_shipped_texts_are_reworded_unless_people_changed_or_signed_them(
+    empty_database: str, is_signed: bool
+) -> None:
+    """Revision 0068: words of people stay, and so does what a signed report shows."""
+    engine = open_engine(empty_database)
+    rules = text("SELECT name, about FROM duty_rules ORDER BY name")
+    form = text("SELECT content FROM report_forms WHERE number = 1")
+    try:
+        command.upgrade(alembic_config(engine), "0067")
+        with engine.begin() as connection:
+            before = connection.scalar(form)
+            connection.execute(text("UPDATE duty_rules SET about = 'Ours' WHERE name = 'R2013'"))
+            if is_signed:
+                add = adder(connection)
+                add("sites", id=1, key="DE-KIT", country="DE", tier=1)
+                add("reports", id=1, site_id=1, quarter="2013-Q1", form_number=1)
+                add("report_versions", report_id=1, number=1, form_number=1)
+        command.upgrade(alembic_config(engine), "0068")
+        with engine.connect() as connection:
+            assert list(map(tuple, connection.execute(rules))) == [
+                (
+                    "R2009",
+                    "The rule of the operational model: a ticket for long events and for flapping"
+                    " links.",
+                ),
+                ("R2013", "Ours"),
+            ]
+            after = connection.scalar(form)
+        assert [one["group"] for one in loads(before)].count("In words") == 3
+        assert [one["group"] for one in loads(after)].count("Issues and plans") == (
+            0 if is_signed else 3
+        )
+        assert (after == before) is is_signed
+        command.downgrade(alembic_config(engine), "0067")
+        with engine.connect() as connection:
+            assert connection.scalar(form) == before
+    finally:
+        engine.dispose()

@@ -37,7 +37,7 @@ PLANS = {
     "kind": "text",
     "choices": (),
     "help": "",
-    "group": "In words",
+    "group": "Issues and plans",
     "is_required": False,
     "is_carried": True,
 }
