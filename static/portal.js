@@ -117,7 +117,7 @@
     if (label) label.htmlFor = input.id;
     else input.setAttribute("aria-label", select.name);
     if (select.hasAttribute("aria-describedby")) input.setAttribute("aria-describedby", select.getAttribute("aria-describedby"));
-    input.placeholder = select.dataset.combo === "site" ? _("Any name of a site") : _("Link id or a site at its end");
+    input.placeholder = select.dataset.combo === "site" ? _("Site name or alias") : _("Link id or site at either end");
     const whole = element("div", { class: "combo" });
     select.before(whole);
     whole.append(box, list, select);
@@ -150,7 +150,7 @@
     }
     function choose(option) {
       option.selected = true; input.value = ""; close(); changed();
-      status.textContent = _("%(name)s chosen", { name: option.value });
+      status.textContent = _("%(name)s selected", { name: option.value });
     }
     function mark(index) {
       const items = list.querySelectorAll("[role=option]");
@@ -227,7 +227,7 @@
       line.replaceChildren();
       if (!missing.length) return;
       const names = missing.map(function (option) { return option.value; });
-      line.append(element("span", { class: "quiet" }, _("Ends of these links:")));
+      line.append(element("span", { class: "quiet" }, _("Sites at the ends of these links:")));
       missing.forEach(function (option) {
         const add = element("button", { type: "button", class: "button slim" }, _("Add %(name)s", { name: option.value }));
         add.addEventListener("click", function () { option.selected = true; sites.dispatchEvent(new Event("redraw")); links.dispatchEvent(new Event("change")); });

@@ -96,7 +96,7 @@
     } else if (status !== 204 && status !== 409 && status !== 422) {
       field.dataset.failed = "yes";
       tell(field, "error", status
-        ? _("Not saved: the portal answered %(status)s. Your text stays here and is sent again.", { status: status })
+        ? _("Not saved: the portal responded with error %(status)s. Your text stays here and is sent again.", { status: status })
         : _("Not saved: the portal cannot be reached. Your text stays here and is sent again."));
     }
   });
@@ -157,7 +157,7 @@
       const writes = field.dataset.unsaved || field.contains(document.activeElement);
       if (writes) {
         if (!field.querySelector(".report-conflict"))
-          tell(field, "waiting", _("%(who)s edited this at %(when)s UTC; yours is compared with it when it is saved.", { who: news.dataset.by, when: news.dataset.at }));
+          tell(field, "waiting", _("%(who)s edited this at %(when)s UTC. Your text is compared with theirs when it is saved.", { who: news.dataset.by, when: news.dataset.at }));
         return;
       }
       const made = news.content.firstElementChild.cloneNode(true);

@@ -36,7 +36,7 @@ CALMING: Final = re.compile(
     r"|saved|stored|no (?:conflicts?|events?|tickets?|outages?|reports?|problems?|failures?"
     r"|errors?|differences?|changes?|windows?|reminders?|link is|open|ongoing|mark|rule"
     r"|proposals|worker|site)|queue empty|passed|every line|(?:is|was) heard|compared|are known"
-    r"|(?:is|are) submitted|updates by mail|met)\b",
+    r"|(?:is|are) submitted|updates by email|met)\b",
     re.IGNORECASE,
 )
 """Words with which a text could say that all is well."""
@@ -278,7 +278,7 @@ ROWS: Final[Sequence[Row]] = (
         ("tests/test_never_fine.py::test_none_failed_is_said_only_of_none",),
     ),
     Row(
-        "You get this ticket's updates by mail.",
+        "You get this ticket's updates by email.",
         "ticket: notifications",
         "the person watches it, has an address and chose each mail",
         "no address, notifications off, or a digest",
@@ -319,7 +319,7 @@ ROWS: Final[Sequence[Row]] = (
         ("tests/test_never_fine.py::test_no_planned_work_is_said_only_of_seven_days_without",),
     ),
     Row(
-        "<b>All quiet:</b> no link is reported down or degraded, and it is monitored.",
+        "<b>No link is reported down or degraded.</b> The only link in use is monitored.",
         "home: network now",
         "the one link in use has a source that was heard within its expected "
         "interval, and no ongoing event or open outage",
@@ -330,7 +330,7 @@ ROWS: Final[Sequence[Row]] = (
         ),
     ),
     Row(
-        "<b>All quiet:</b> no link is reported down or degraded, and all %(count)s are monitored.",
+        "<b>No link is reported down or degraded.</b> All %(count)s links in use are monitored.",
         "home: network now",
         "every link in use has a source that was heard within its expected "
         "interval, and none has an ongoing event or an open outage",
@@ -449,10 +449,19 @@ ROWS: Final[Sequence[Row]] = (
     Row(
         "fulfilled",
         "event: ticket obligation",
-        "a ticket documents the event and was created in time",
+        "a ticket documents the event and was created by the deadline",
         "no ticket documents it",
         (
             "tests/test_never_fine.py::test_no_due_ticket_and_fulfilled_rest_on_the_tickets_that_there_are",
+        ),
+    ),
+    Row(
+        "on time",
+        "obligations: status of the ticket",
+        "a ticket documents the event and was created by the deadline",
+        "only a ticket of the site exists, or none",
+        (
+            "tests/duties/pages/test_duties.py::test_the_obligations_of_what_is_ongoing_name_the_ticket_of_the_site",
         ),
     ),
     Row(
@@ -545,8 +554,7 @@ ROWS: Final[Sequence[Row]] = (
         ),
     ),
     Row(
-        "No stored mail waits for a decision."
-        " Mails that nobody reviews are deleted after %(days)s days.",
+        "No stored email needs review. Emails that nobody reviews are deleted after %(days)s days.",
         "incoming mails",
         "no stored mail needs review; what was refused or deleted unreviewed is named above it",
         "one needs review",
@@ -717,7 +725,7 @@ ROWS: Final[Sequence[Row]] = (
         ),
     ),
     Row(
-        "No event is ongoing, no incident with impact is open, and no window is near",
+        "No ongoing event, no open incident with impact, no window within %(days)s days",
         "state of a link: what ok means",
         "as ok",
         "as ok",

@@ -141,7 +141,7 @@ def test_a_mail_is_accepted_only_by_a_server(session: Session, visit: Enter) -> 
     assert said in read(visit, cast, "/mails")
     page = read(visit, cast, f"/mails/{session.scalars(select(Mail.id)).first()}")
     assert "to smtp.example:25; whether it arrived is not known" in page
-    for taker, words in (("", "written to a file"), (None, "sent")):
+    for taker, words in (("", "not sent (saved to a file)"), (None, "sent")):
         with transaction(session):
             for mail in session.scalars(select(Mail)):
                 mail.taker = taker

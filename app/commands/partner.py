@@ -125,7 +125,7 @@ def rotate(account: str, *, from_stdin: bool, end_old: bool) -> None:
     if end_old:
         click.echo(f"The older secret of {login} has ended.")
         return
-    click.echo(f"Account {login} has a second secret; the older one is live until --end-old.")
+    click.echo(f"Account {login} has a second secret; the older one stays active until --end-old.")
     if not from_stdin:
         click.echo(f"{_ONCE}{password}")
 

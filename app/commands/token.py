@@ -88,7 +88,9 @@ def rotate(name: str, days: int | None, *, end_old: bool) -> None:
     if end_old:
         click.echo(f"The older secret of {name} has ended.")
         return
-    click.echo(f"Token {name} has a new secret; an older one is live until --end-old or its end.")
+    click.echo(
+        f"Token {name} has a new secret; an older one stays active until --end-old or its end."
+    )
     click.echo(f"{_ONCE}{secret}")
 
 

@@ -23,9 +23,8 @@ def seed_rules(session: Session, by: Writer) -> None:
         session,
         by,
         "Sample",
-        "A sample of a middle way: every loss of service, whether the LHC runs or not, and what is"
-        " down for hours without having been announced. It asks for fewer tickets than R2009, and"
-        " for none of a backup that degrades.",
+        "Sample compromise: every loss of service, whether the LHC runs or not, and unannounced"
+        " outages of four hours or more. Fewer tickets than R2009; none for a degraded backup.",
         _RULE,
-        "Composed for this demonstration",
+        "Created for this demo",
     )

@@ -36,7 +36,7 @@ def notices_to_come(
     moved = _calendar(begin + timedelta(days=2), title, sequence=2)
     off = _calendar(
         begin + timedelta(days=4),
-        "Sample: works that were called off",
+        "Sample: cancelled maintenance",
         uid="sample-2@carrier.example",
         status="CANCELLED",
     )

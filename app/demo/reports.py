@@ -71,7 +71,7 @@ _LATE_DAY: Final = 44
 _ACCEPTED_DAY: Final = 21
 """After it was submitted, at the earliest; the chair looks at them after the due day."""
 _EVENT_WORDS: Final = (
-    "Sample: the provider worked on the span and told us late; traffic went over the backup.",
+    "Sample: the provider worked on the span and notified us late; traffic went over the backup.",
     "Sample: seen by monitoring only, the link carried traffic all the time.",
     "Sample: power works at the far end; nobody opened a ticket.",
 )

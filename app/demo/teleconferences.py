@@ -35,8 +35,8 @@ _MINUTES: Final = """\
 Sample minutes of a fictitious meeting.
 
 Both tickets: the sites have answered; the second one stays open until the backup path was tested.
-LS1: each T1 tells until the end of March which of its links change.
-Next TC: on request."""
+LS1: each T1 reports by the end of March which of its links change.
+Next meeting: on request."""
 
 
 def seed_teleconferences(session: Session, actors: Mapping[str, Actor], now: datetime) -> None:

@@ -248,7 +248,7 @@ def _waiting(now: datetime) -> Iterator[Story]:
         ),
         (
             _taken(asked - 4 * _HOUR, "The loss appears only with large packets."),
-            _asking(asked, f"Which MTU has the border router of {REPORTERS_SITE}?"),
+            _asking(asked, f"What MTU does the border router of {REPORTERS_SITE} use?"),
         ),
     )
     at = now - 28 * _HOUR

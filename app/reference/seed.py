@@ -256,7 +256,7 @@ def _say_sources(
     set_source(session, SITE, site, "tier", of_tier, sample=tier["sample"])
     of_names = dict.fromkeys(key for name in entry["names"] for key in name["sources"])
     set_source(session, SITE, site, "names", _sources(sources, of_names))
-    set_source(session, SITE, site, "time_zone", "follows the place of the site")
+    set_source(session, SITE, site, "time_zone", "derived from the location of the site")
 
 
 def _set_validity(

@@ -140,7 +140,7 @@ def test_a_link_as_it_stands(registry: None, calling: Calling) -> None:
             "state": "unmonitored",
             "no_ticket": False,
             "evidence": "",
-            "reason": "No source ever reported it",
+            "reason": "No monitoring source has ever reported on this link",
             "since": None,
             "until": None,
             "event": None,

@@ -323,7 +323,7 @@ CREATE_PARTNER = ("partner", "create", "NREN-DEMO", "--password-stdin", "--acces
             "No site",
         ),
         (("partner", "rotate", "nobody"), "", "No partner account"),
-        (("partner", "rotate", "taken", "--end-old"), "", "only live secret"),
+        (("partner", "rotate", "taken", "--end-old"), "", "only active secret"),
         (("partner", "rotate", "taken", "--end-old", "--password-stdin"), PASSWORD, "--end-old"),
         (("partner", "rotate", "taken", "--password-stdin"), "short", "at least 8"),
         (("partner", "enable", "nobody"), "", "No partner account"),
@@ -460,7 +460,7 @@ def test_a_token_from_creation_to_its_end(database: str) -> None:
     second = done(database, "token", "rotate", "nms", "--expires", "400").split()[-1]
     assert acts(database, first)
     assert acts(database, second)
-    assert "at most 2 live secrets" in refused(database, "token", "rotate", "nms")
+    assert "at most 2 active secrets" in refused(database, "token", "rotate", "nms")
     assert done(database, "token", "rotate", "nms", "--end-old") == (
         "The older secret of nms has ended.\n"
     )

@@ -89,5 +89,5 @@ def test_cric_is_read_by_command(registry: str, tmp_path: Path) -> None:
     with opened(registry) as session:
         assert [bool(run.alarm) for run in session.scalars(select(SourceRun))] == [False, True]
     file.write_text("no JSON")
-    assert "no JSON" in refused(registry, "cric", "import", str(file))
+    assert "not JSON" in refused(registry, "cric", "import", str(file))
     assert "must begin with http" in refused(registry, "cric", "import", "file:///etc/passwd")

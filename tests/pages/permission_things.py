@@ -588,7 +588,7 @@ class Things(dict[str, str]):
             ticket_number=number,
             address=address,
             address_key=address,
-            why="in carbon copy",
+            why="because you are in carbon copy",
             state="failed",
             created_at=NOON,
         )

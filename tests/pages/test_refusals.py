@@ -43,7 +43,7 @@ def test_a_refused_right_is_kept_without_what_was_sent(
     )
     assert (kept.door, kept.remote) == ("portal", "127.0.0.1")
     assert kept.what == "POST /tickets/<int(max=2147483647):number>/comment"
-    assert kept.reason.startswith("A reporter changes tickets that it wrote")
+    assert kept.reason.startswith("Reporters may change only tickets that they wrote")
 
 
 def test_a_page_for_admins_that_an_operator_asked_for_is_kept(

@@ -99,7 +99,7 @@ def test_a_child_has_one_parent(wire: Wire) -> None:
     child = create_child(wire, parent, "Child").values["GHD_Request_ID"]
     before = wire.count()
     refused = create_child(wire, child, "Parent")
-    assert refused.fault.startswith("ERROR (310): The child has a parent already")
+    assert refused.fault.startswith("ERROR (310): The child already has a parent")
     assert wire.count() == before
 
 

@@ -255,7 +255,7 @@ def test_an_old_related_issue_is_answered_and_may_be_sent_back(sqlite_wire: Wire
         answer = modify(sqlite_wire, number, {"GHD_Related_Issue": sent})
         if sent == "RT 8":
             assert answer.fault.startswith(
-                "ERROR (310): GHD_Related_Issue: Related issue is no URL"
+                "ERROR (310): GHD_Related_Issue: Related issue is not a URL"
             )
         assert sqlite_wire.get(number)["GHD_Related_Issue"] == (kept or sent)
 

@@ -99,7 +99,7 @@ class CallList:
 
     def _faults_only(self, text: str) -> bool:
         if text not in ("", "yes"):
-            self.problems.append(_("Faults takes only: yes"))
+            self.problems.append(_("Faults: the only value is yes"))
         return text == "yes"
 
     def _operation(self, text: str) -> str:
@@ -115,9 +115,7 @@ class CallList:
         try:
             return read_position(text, "-created")
         except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
-            self.problems.append(
-                _("The place in the list (after) cannot be read; this is its start")
-            )
+            self.problems.append(_("Invalid position in the list (after); the first page is shown"))
             return None
 
     def _more(self) -> str:

@@ -166,7 +166,7 @@ def end_secret(number: int) -> Response:
         return _account_page(number, problem=error.message, status=422)
     return go_to(
         _base(number),
-        _("The older secret of %(login)s has ended; the newer one is live.", login=login),
+        _("The older secret of %(login)s has ended; the newer one is active.", login=login),
     )
 
 
@@ -184,7 +184,7 @@ def enable(number: int) -> Response:
     """Re-enable a disabled account."""
     login = _changed(number, verbs.enable_account)
     return go_to(
-        _base(number), _("Account %(login)s is enabled, with its live secrets.", login=login)
+        _base(number), _("Account %(login)s is enabled, with its active secrets.", login=login)
     )
 
 

@@ -40,14 +40,16 @@ class OwnTokenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         validate_choice=False,
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
-        description=_("What the token can do, at most what its account can do."),
+        description=_("A token can never do more than its account."),
     )
     days = Choice(
         _("Expires in (days)"),
         choices=options(*(str(days) for days in _DAYS)),
         validators=[sent],
         default="90",
-        description=_("Add a second secret before it expires; two can be live at a time."),
+        description=_(
+            "Add a second secret before it expires; two secrets can be active at a time."
+        ),
     )
 
     password = own_password()

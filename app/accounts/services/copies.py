@@ -34,7 +34,7 @@ def count_copies(session: Session, by: Writer, new: str, old: str = "") -> None:
     """
     added = set(address_parts(new)) - set(address_parts(old))
     if any(part.startswith("-") for part in added):
-        raise Invalid(_FIELD, _("Carbon copy takes no address that begins with a dash"))
+        raise Invalid(_FIELD, _("Carbon copy: an address cannot start with a dash"))
     if not added or by.actor.kind not in _BOUNDED or by.actor.account_id is None:
         return
     keys = {address_key(address) for part in added if (address := mail_address(part))}

@@ -147,7 +147,7 @@ def follow_map(session: Session, by: Writer, name: str, *, on: bool, why: str = 
     If they do, its password ends: nothing but the provider opens it then. Raises ``Invalid`` where
     nobody would be left who can administer the portal without it.
     """
-    require_admin(by.actor, _("let roles follow the map"))
+    require_admin(by.actor, _("let the mapping set roles"))
     lock_admins(session)
     user = locked_user(session, name)
     identities = session.scalars(select(Identity).where(Identity.user_id == user.id)).all()

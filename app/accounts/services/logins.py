@@ -148,7 +148,7 @@ def note_seen(session: Session, login_id: int, now: datetime) -> None:
 def end_one_login(session: Session, by: Writer, user: User, login_id: int) -> None:
     """End one login of a person. One's own, or an admin somebody's; ``NotFound`` if it is not
     one."""
-    require_self_or_admin(by, user, _("end logins of others"))
+    require_self_or_admin(by, user, _("end sessions of others"))
     user = locked_user(session, user.name)
     ended = session.scalars(
         update(Login)
@@ -173,7 +173,7 @@ def end_other_logins(
 ) -> Ended:
     """End all logins of a person but that of the random id ``keep``, and with them the person's API
     tokens and calendar address, which the person is notified by mail."""
-    require_self_or_admin(by, user, _("end logins of others"))
+    require_self_or_admin(by, user, _("end sessions of others"))
     user = locked_user(session, user.name)
     count = _end_logins_but(session, by, user, keep)
     secrets = end_personal_secrets(session, by, user)

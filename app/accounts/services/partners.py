@@ -227,7 +227,7 @@ def end_secret(session: Session, by: Writer, account: PartnerAccount, secret_id:
     if len(live) == 1:
         raise Invalid(
             "secret",
-            _("This is the only live secret; add a second one first, or disable the account"),
+            _("This is the only active secret; add a second one first, or disable the account"),
         )
     _end(session, by, ended)
 
@@ -236,7 +236,7 @@ def end_older_secret(session: Session, by: Writer, account: PartnerAccount) -> N
     """End the older one of an account's two live secrets; ``Invalid`` if there is only one."""
     live = live_secrets(session, account)
     if not live:
-        raise Invalid("secret", _("This account has no live secret; add one"))
+        raise Invalid("secret", _("This account has no active secret; add one"))
     end_secret(session, by, account, live[0].id)
 
 
@@ -445,7 +445,7 @@ def _add(session: Session, by: Writer, account: PartnerAccount, password: str) -
         raise Invalid(
             "password",
             _(
-                "An account has at most %(live_secrets)s live secrets; end the older one first",
+                "An account has at most %(live_secrets)s active secrets; end the older one first",
                 live_secrets=LIVE_SECRETS,
             ),
         )

@@ -48,7 +48,7 @@ LOGIN_LASTS = timedelta(hours=12)
 PERSON = "person"
 LIVE, POLL, OFF = "live", "poll", "off"
 UPDATES: Final = {
-    LIVE: _("Live: as they come"),
+    LIVE: _("Live: immediately"),
     POLL: _("Every 30 seconds"),
     OFF: _("Off: only when I load a page"),
 }

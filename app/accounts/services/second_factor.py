@@ -200,7 +200,7 @@ def turn_off(session: Session, by: Writer, name: str) -> None:
 
 def take_off(session: Session, by: Writer, name: str, *, why: str = "") -> bool:
     """Take every second factor, passkeys too, off somebody who lost it; False if none existed."""
-    require_admin(by.actor, _("take second factors off"))
+    require_admin(by.actor, _("turn off second factors"))
     user = locked_user(session, name)
     removed = session.scalars(
         delete(Passkey).where(Passkey.user_id == user.id).returning(Passkey.name)
@@ -244,7 +244,7 @@ def must_set_up(session: Session, user: User) -> bool:
 
 def demand_of_admins(session: Session, by: Writer, *, on: bool, why: str = "") -> bool:
     """Say whether admins need a second factor; False if it was like that."""
-    require_admin(by.actor, _("demand a second factor"))
+    require_admin(by.actor, _("require a second factor"))
     lock_admins(session)  # two who say it at once come one after the other
     fact = session.get(PortalFact, DEMAND, populate_existing=True)
     if on == (fact is not None):

@@ -154,7 +154,7 @@ def rotate_token(
         raise Invalid(
             "token",
             _(
-                "A token has at most %(live_secrets)s live secrets; end the older one first",
+                "A token has at most %(live_secrets)s active secrets; end the older one first",
                 live_secrets=LIVE_SECRETS,
             ),
         )
@@ -173,7 +173,7 @@ def end_older_secret(session: Session, by: Writer, token: ApiToken) -> None:
     live = live_secrets(token, by.now)
     if len(live) < LIVE_SECRETS:
         raise Invalid(
-            "token", _("This token has no second live secret; rotate it first, or end it")
+            "token", _("This token has no second active secret; rotate it first, or end it")
         )
     live[0].ended_at = by.now
     changed = [FieldChange("older_secret", "live", "ended")]
@@ -303,13 +303,16 @@ def _create(
     lifetime = checked_lifetime(days)
     take_number(session, _LOCK)
     if session.scalars(select(ApiToken.id).where(ApiToken.name == name)).first() is not None:
-        raise Invalid("name", _("A token with this name already exists, live or ended"))
+        raise Invalid("name", _("A token with this name already exists, active or ended"))
     if isinstance(owner, User):
         live = [one for one in tokens_of(session, owner.id) if live_secrets(one, by.now)]
         if len(live) >= MAX_OWN:
             raise Invalid(
                 "name",
-                _("You have %(max_own)s live tokens, the maximum; end one first", max_own=MAX_OWN),
+                _(
+                    "You have %(max_own)s active tokens, the maximum; end one first",
+                    max_own=MAX_OWN,
+                ),
             )
     words = " ".join(scope.value for scope in Scope if scope in wanted)
     token = ApiToken(

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from werkzeug.datastructures import MultiDict
 
 from app.audit.services.audit import MAX_LENGTHS, AuditFilter, AuditPage, Position
-from app.core.rules.access import Door
+from app.core.rules.access import Door, door_words
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.core.rules.texts import checked_text
@@ -76,7 +76,7 @@ class AuditQuery:
         self.kinds = tuple(dict.fromkeys((*KINDS, *known_kinds)))
         chosen = arguments.get("list", "") or CHANGES
         if chosen not in LISTS:
-            self.problems.append(_("List takes only: %(listed)s", listed=", ".join(LISTS)))
+            self.problems.append(_("List: use one of: %(listed)s", listed=", ".join(LISTS)))
             chosen = CHANGES
         self.list = chosen
         self.values: dict[str, list[str]] = {}
@@ -116,7 +116,7 @@ class AuditQuery:
             value, number = read_position(text, "-created")
         except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
             self.problems.append(
-                _("The place in the list (%(name)s) cannot be read; this is its start", name=name)
+                _("Invalid position in the list (%(name)s); the first page is shown", name=name)
             )
             return None
         return value, number
@@ -189,7 +189,7 @@ class AuditListing:
         self.chips = [
             Chip(
                 LABELS[name],
-                value,
+                door_words(value) if name == "door" else value,
                 query.url(base, {name: [other for other in query.given(name) if other != value]}),
             )
             for name in _USED[query.list]
@@ -203,7 +203,7 @@ def _check_choice(name: str, value: str, allowed: Sequence[str]) -> None:
         raise Invalid(
             name,
             _(
-                "%(labels)s has a value that does not exist; allowed are: %(listed)s",
+                "%(labels)s: unknown value. Use one of: %(listed)s",
                 labels=LABELS[name],
                 listed=", ".join(allowed),
             ),

@@ -18,7 +18,7 @@ from app.calendar.rules.lhc_calendar import Period, states_between
 from app.calendar.services.calendar import agenda
 from app.core.rules.errors import Invalid
 from app.core.rules.hooks import Hook
-from app.core.rules.language import _
+from app.core.rules.language import _, joined
 from app.core.web.extensions import db
 from app.core.web.list_filters import read_day
 from app.core.web.person import acting
@@ -127,10 +127,9 @@ def _lhc(
     found: dict[date, list[str]] = defaultdict(list)
     for since, period, runs in states_between(first, last, periods):
         if period is not None:
-            begins = _("%(name)s begins", name=period.name) if since > first else period.name
-            found[since.astimezone(UTC).date()].append(
-                f"{begins}, {'the detectors run' if runs else 'the LHC does not run'}"
-            )
+            said = _("%(name)s starts", name=period.name) if since > first else period.name
+            runs_words = _("the detectors run") if runs else _("the detectors do not run")
+            found[since.astimezone(UTC).date()].append(joined(": ", [said, runs_words]))
     return found
 
 

@@ -95,8 +95,8 @@ class CalendarQuery:
             return found
         self.problems.append(
             _(
-                "Month: use a month such as 2026-11, from %(earliest)s to %(latest)s. Showing"
-                " this month",
+                "Month: use a month such as 2026-11 (%(earliest)s to %(latest)s). Showing"
+                " the current month",
                 earliest=format(_EARLIEST, "%Y-%m"),
                 latest=format(_LATEST, "%Y-%m"),
             )

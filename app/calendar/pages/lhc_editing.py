@@ -46,7 +46,7 @@ class PeriodForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         ),
     )
     begin = StringField(
-        FIELDS["begin"], required(_("Begins")), filters=[one_line], description=_TIME_HELP
+        FIELDS["begin"], required(_("Start")), filters=[one_line], description=_TIME_HELP
     )
     begin_standing = Choice(
         FIELDS["begin_standing"], choices=options(*Certainty), description=_STANDING_HELP

@@ -76,10 +76,10 @@ class Period:
 FIELDS: Final[Mapping[str, str]] = {
     "name": _("Name"),
     "kind": _("Kind"),
-    "begin": _("Begins"),
-    "begin_standing": _("Its beginning is"),
-    "end": _("Ends"),
-    "end_standing": _("Its end is"),
+    "begin": _("Start"),
+    "begin_standing": _("The start is"),
+    "end": _("End"),
+    "end_standing": _("The end is"),
     "source": _("Source"),
     "note": _("Note"),
 }

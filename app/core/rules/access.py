@@ -50,12 +50,18 @@ DOOR_WORDS: Mapping[str, str] = {
     Door.SOAP: _("over SOAP"),
     Door.NATIVE: _("over SOAP, service LHCOPN"),
     Door.API: _("over the API"),
-    Door.COMMAND: _("by command"),
+    Door.COMMAND: _("from the command line"),
     Door.SYSTEM: _("automatically"),
     Door.EXCHANGE: _("by the exchange"),
     Door.IMPORT: _("by an import"),
 }
-"""Behind who changed something, on pages; a door of a newer version is shown as it is stored."""
+"""Behind who changed something, on pages."""
+
+
+def door_words(door: str) -> str:
+    """How somebody came in who changed something, such as "in the portal"; a door of a newer
+    version as it is stored."""
+    return DOOR_WORDS.get(door, door)
 
 
 class ActorKind(StrEnum):
@@ -219,8 +225,8 @@ def refusal_to_write(actor: Actor, ticket: TicketFacts) -> str | None:
         if is_submitter(actor, ticket) or actor.site_ids & ticket.site_ids:
             return None
         return _(
-            "A reporter changes tickets that it wrote, or where its site is affected,"
-            " responsible or an end of an affected link"
+            "Reporters may change only tickets that they wrote, or for which their site is"
+            " affected, responsible or at an end of an affected link"
         )
     return _("A reader may not change tickets; ask for the role reporter or operator")
 

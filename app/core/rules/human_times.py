@@ -123,7 +123,7 @@ def read_human_time(
         raise Invalid(
             field,
             _(
-                "%(value)s is not a readable time; write %(examples)s",
+                "%(value)s is not a readable time. Use for example: %(examples)s",
                 value=label or field,
                 examples=examples,
             ),

@@ -30,8 +30,8 @@ MEANINGS: dict[Scope, str] = {
     Scope.TICKETS: _("read and write tickets"),
     Scope.REPORTS: _("read and fill in quarterly reports"),
     Scope.REGISTRY: _("read and change sites and links, contacts included"),
-    Scope.READ: _("read everything except secrets; a system's token sees no contacts"),
-    Scope.ADMIN: _("administer, if its person is an administrator"),
+    Scope.READ: _("read everything except secrets; tokens of systems cannot read contacts"),
+    Scope.ADMIN: _("administer the portal, if the owner is an administrator"),
 }
 MAX_DAYS = 400
 """A token's secret lives at most so many days: a year, and time to change it over."""

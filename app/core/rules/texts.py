@@ -85,8 +85,8 @@ def checked_link(field: str, value: str, *, label: str | None = None) -> str:
         raise Invalid(
             field,
             _(
-                "%(value)s is no URL; it begins with http://, https:// or mailto: and"
-                " holds no blanks",
+                "%(value)s is not a URL; start it with http://, https:// or mailto:, and use no"
+                " spaces",
                 value=label or field,
             ),
         )
@@ -160,7 +160,7 @@ def checked_addresses(field: str, value: str, *, label: str | None = None) -> st
         raise Invalid(
             field,
             _(
-                "%(name)s takes mail addresses, such as noc@site.example, separated by semicolons",
+                "%(name)s: use email addresses such as noc@site.example, separated by semicolons",
                 name=name,
             ),
         )

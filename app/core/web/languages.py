@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from app.core import catalogues
 from app.core.catalogues import ENGLISH
+from app.core.rules.access import door_words
 from app.core.rules.language import Message, said_word, speak, translated
 
 _babel: Final = Babel(configure_jinja=False)
@@ -50,6 +51,7 @@ def register(flask_app: Flask) -> None:
         templates.globals.update({"gettext": _in_english, "_": _in_english})
     flask_app.add_template_global(language)
     flask_app.add_template_filter(word if len(known) > 1 else _as_it_is, "word")
+    flask_app.add_template_filter(door_words, "door")
 
 
 def language() -> str:

@@ -17,7 +17,7 @@ from flask import url_for
 from werkzeug.datastructures import MultiDict
 
 from app.core.rules.errors import Invalid
-from app.core.rules.language import _
+from app.core.rules.language import _, said_word
 from app.core.rules.quarters import HalfYear, Month, Quarter, Year
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.web.list_filters import Chip, read_day
@@ -47,7 +47,7 @@ LABELS: Final[Mapping[str, str]] = {
     "source": _("Source"),
     "counted": _("Counted"),
     "documented": _("Documented"),
-    "how": _("Documented by"),
+    "how": _("Ticket matched"),
     "maintenance": _("Maintenance"),
     "due": _("Ticket due"),
     "ongoing": _("Ongoing"),
@@ -167,7 +167,7 @@ class EventQuery:
         except (ValueError, TypeError, OverflowError, RecursionError):
             self.problems.append(
                 _(
-                    "The position in the list (%(name)s) is not valid; showing the first page",
+                    "Invalid position in the list (%(name)s); the first page is shown",
                     name=name,
                 )
             )
@@ -337,6 +337,8 @@ def _in_words(name: str, value: str) -> str:
     """A value as a chip shows it."""
     if (name, value) == ("t1", NO_T1):
         return _("no T1 end")
+    if name == "how":
+        return _("by %(value)s", value=said_word(value))
     return STATE_WORDS[value].lower() if name == "due" else value
 
 

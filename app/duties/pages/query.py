@@ -27,9 +27,9 @@ STATE_WORDS: Final[Mapping[str, str]] = {
     OPEN: _("Open"),
     DutyStatus.MISSING: _("Missing"),
     DutyStatus.DUE: _("Before the deadline"),
-    DutyStatus.LATE: _("Written late"),
-    DutyStatus.MET: _("Written in time"),
-    THERE: _("Written"),
+    DutyStatus.LATE: _("Ticket late"),
+    DutyStatus.MET: _("Ticket on time"),
+    THERE: _("Ticket exists"),
     ALL: _("All"),
 }
 """The label of each state; its name is in addresses."""
@@ -141,7 +141,7 @@ class DutyQuery:
         try:
             return datetime.fromisoformat(moment).astimezone(UTC), int(number[:10])
         except (ValueError, OverflowError):
-            self.problems.append(_("The position in the list is not valid; showing the first page"))
+            self.problems.append(_("Invalid position in the list; the first page is shown"))
             return None
 
     @property

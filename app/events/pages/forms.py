@@ -25,13 +25,16 @@ class EventForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     link = StringField(
         _("Link"),
         filters=[one_line],
-        description=_("Link id. Without a link, the event is listed by site and not counted."),
+        description=_(
+            "Link id. Without a link, the event is listed under its site but excluded from"
+            " statistics."
+        ),
         render_kw={"list": "known-links", "autocomplete": "off", "autocapitalize": "none"},
     )
     site = StringField(
         _("Site"),
         filters=[one_line],
-        description=_("Any name of the site. Required only if there is no link."),
+        description=_("Site name or alias. Required only if there is no link."),
         render_kw={"list": "known-sites", "autocomplete": "off", "autocapitalize": "none"},
     )
     state = Radio(_("State"), choices=options(*EventState), default=EventState.DOWN)
@@ -92,23 +95,19 @@ class FileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     zone = Choice(
         _("Times without a time zone"),
         choices=lambda: (
-            {REFUSED: _("are not accepted")}
-            | {"UTC": _("are UTC")}
-            | {
-                name: _("are %(name)s", name=name)
-                for name in sorted(available_timezones())
-                if "/" in name
-            }
+            {REFUSED: _("Reject"), "UTC": "UTC"}
+            | {name: name for name in sorted(available_timezones()) if "/" in name}
         ),
         default=REFUSED,
         description=_(
-            "Select a zone only if you are sure: events an hour off would match the wrong tickets."
+            "Select a zone only if you are sure: a wrong zone shifts the events, which then match"
+            " the wrong tickets."
         ),
     )
     encoding = Radio(
         _("Encoding"),
         choices={
-            "": _("UTF-8, or UTF-16 if the file is marked as such"),
+            "": _("UTF-8, or UTF-16 with a byte order mark"),
             "windows-1252": _("windows-1252 (Latin-1), as written by older spreadsheets"),
         },
         default="",

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from app.core.models.changes import Change
-from app.core.rules.access import DOOR_WORDS
+from app.core.rules.access import door_words
 from app.core.rules.language import _
 
 LABELS: Final = {
@@ -86,7 +86,7 @@ def _entry(change: Change) -> HistoryEntry:
         change.version,
         change.at,
         change.author,
-        DOOR_WORDS.get(change.door, change.door),
+        door_words(change.door),
         what,
         icon,
         reason,

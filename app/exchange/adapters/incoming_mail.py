@@ -107,7 +107,7 @@ def _text_of_parts(html: Sequence[str]) -> tuple[str, str]:
         except TooComplex:
             size = f"{len(one.encode(errors='replace')):,} bytes"
             texts.append(f"[The HTML part was too large or too complex to read; {size}]")
-            problem = _("The HTML part was too large or too complex to read; see the whole mail")
+            problem = _("The HTML part was too large or too complex to read; see the full email")
     return "\n\n".join(texts), problem
 
 
@@ -118,7 +118,7 @@ def _leaves(mail: Message) -> Iterator[Message]:
         part = waiting.pop(0)
         seen += 1
         if seen > MAX_PARTS:
-            raise UnreadableMail("The mail has too many parts to be read")
+            raise UnreadableMail("The email has too many parts to be read")
         inner = part.get_payload()
         if part.get_content_type() != _FORWARDED and isinstance(inner, list):
             waiting[:0] = [one for one in inner if isinstance(one, Message)]

@@ -110,11 +110,10 @@ class Trial:
             if (mark := mark_of(one.text)) is not None and mark.sequence == self._sequence
         ]
         if not back:
-            raise refuse("A comment was sent, but cannot be found there")
+            raise refuse("A comment was sent, but cannot be found in their ticket")
         if not back[0].by_us:
-            raise refuse(
-                f"The comment is {back[0].author or 'somebody'}'s there, not our account's"
-            )
+            author = back[0].author or "somebody"
+            raise refuse(f"In their ticket, {author} wrote the comment, not our account")
 
     def _create(self) -> str:
         text = marked(_TEXT, Mark(NUMBER, 1, "the portal"))

@@ -62,7 +62,7 @@ class ConnectionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     url = StringField(
         _("Address"),
         filters=[one_line],
-        description=_("For example https://helpdesk.example.org; for mail, their mail address."),
+        description=_("For example https://helpdesk.example.org; for email, their email address."),
         render_kw={"autocomplete": "off", "maxlength": 500},
     )
     direction = Radio(

@@ -75,7 +75,7 @@ class AddForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("Ticket"),
         required(_("Ticket")),
         filters=[one_line],
-        description=_("Ticket number. The quoted text at the end of the mail is left out."),
+        description=_("Ticket number. The quoted text at the end of the email is left out."),
     )
 
 
@@ -107,12 +107,12 @@ def dismiss_many() -> Response:
     session, form = db.session(), DismissMailForm()
     texts = request.form.getlist("n")
     numbers = [int(one) for one in texts if one.isascii() and one.isdigit() and len(one) < 10]
-    require_operator(acting(), _("decide about incoming mails"))
+    require_operator(acting(), _("decide about incoming emails"))
     if form.validate():
         listed = url_for("incoming_mails.listing", state=MailState.REVIEW)
         with errors_in(form):
             if not numbers or len(numbers) != len(texts) or len(numbers) > MOST_DISMISSED:
-                raise Invalid("reason", _("Select the mails to dismiss"))
+                raise Invalid("reason", _("Select the emails to dismiss"))
             with writing_once(session):
                 count = dismiss_mails(session, writer(), numbers, form.reason.data or "")
                 leads_to(listed)
@@ -123,7 +123,7 @@ def dismiss_many() -> Response:
 
 
 def _say_dismissed(count: int) -> None:
-    flash(counted("%(num)s mail dismissed.", "%(num)s mails dismissed.", count), "ok")
+    flash(counted("%(num)s email dismissed.", "%(num)s emails dismissed.", count), "ok")
 
 
 def _list(state: str, before: int | None, dismiss_form: DismissMailForm | None = None) -> str:
@@ -181,7 +181,9 @@ def add(number: int) -> Response:
                 leads_to(url_for("tickets.detail", number=int(text)))
     if form.errors:
         return _page(find_incoming(session, acting(), number), add_form=form, status=422)
-    return go_to(url_for("tickets.detail", number=int(text)), _("The mail was added as a comment."))
+    return go_to(
+        url_for("tickets.detail", number=int(text)), _("The email was added as a comment.")
+    )
 
 
 @blueprint.post(f"{_NUMBER}/dismiss")

@@ -219,7 +219,9 @@ def decide(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: 
         return
     if mail.key != reply.key:
         mail.state, mail.ticket_number = MailState.REVIEW, _named(session, reply)
-        mail.reason = _("An earlier mail has this Message-ID, but another text or other files")
+        mail.reason = _(
+            "An earlier email has this Message-ID, but a different text or different files"
+        )
         return
     try:
         with session.begin_nested():
@@ -246,7 +248,7 @@ def _add(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: da
         mail.holder, mail.added_at = holder, now
         return ""
     if number == 0:
-        raise _Doubt(_("No line contains a ticket number; check the mail lines of the connection"))
+        raise _Doubt(_("No line contains a ticket number; check the email lines of the connection"))
     ticket = session.get(Ticket, number)
     if ticket is None:
         raise _Doubt(_("There is no ticket %(number)s", number=number))
@@ -292,7 +294,7 @@ def _given(reply: Reply, ours: Ours) -> tuple[int, str]:
         raise _Doubt(reply.problem)
     given = given_in(ours.key, reply.addresses)
     if not given:
-        raise _Doubt(_("The sender may be forged: the mail uses no reply address of the portal"))
+        raise _Doubt(_("The sender may be forged: the email uses no reply address of the portal"))
     if len(given) > 1:
         raise _Doubt(_("It was sent to several reply addresses of the portal"))
     return given.pop()
@@ -311,7 +313,7 @@ def _check_pace(session: Session, number: int, holder: str, now: datetime) -> No
     if (before or 0) >= MOST_IN_AN_HOUR:
         raise _Doubt(
             _(
-                "More than %(most)s mails of this sender about the ticket in an hour",
+                "More than %(most)s emails from this sender about the ticket in an hour",
                 most=MOST_IN_AN_HOUR,
             )
         )
@@ -335,7 +337,7 @@ def _held(session: Session, holder: str, now: datetime) -> _Held:
     if kind == MAIL:
         answered = session.get(Mail, key)
         if answered is None:
-            raise _Doubt(_("The mail that it replies to was deleted"))
+            raise _Doubt(_("The email that it replies to was deleted"))
         by = Writer(SYSTEM, Door.EXCHANGE, now, author=answered.address)
         return _Held(by, answered.address)
     assert kind == CONNECTION, "the portal gives out no other"
@@ -447,7 +449,7 @@ def list_incoming(
     session: Session, actor: Actor, state: str = "", before: int | None = None
 ) -> Sequence[IncomingMail]:
     """Mails of a state, or of any, newest first; one more than a page shows."""
-    require_operator(actor, _("see incoming mails"))
+    require_operator(actor, _("see incoming emails"))
     query = select(IncomingMail).order_by(IncomingMail.id.desc()).limit(PAGE + 1)
     if state:
         query = query.where(IncomingMail.state == state)
@@ -526,7 +528,7 @@ def what_is_left(mail: IncomingMail) -> Reply:
 
 def find_incoming(session: Session, actor: Actor, mail_id: int) -> IncomingMail:
     """Return one mail, for operators. Raises ``Forbidden`` or ``NotFound``."""
-    require_operator(actor, _("see incoming mails"))
+    require_operator(actor, _("see incoming emails"))
     mail = session.get(IncomingMail, mail_id)
     if mail is None:
         raise NotFound
@@ -569,7 +571,7 @@ def dismiss_of_sender(session: Session, by: Writer, sender: str, reason: str) ->
 
 
 def _dismiss_all(session: Session, by: Writer, which: ColumnElement[bool], reason: str) -> int:
-    require_operator(by.actor, _("decide about incoming mails"))
+    require_operator(by.actor, _("decide about incoming emails"))
     text = _dismissal(by, reason)
     mails = session.scalars(
         select(IncomingMail)
@@ -590,7 +592,7 @@ def _dismissal(by: Writer, reason: str) -> str:
 
 def _to_decide(session: Session, by: Writer, mail_id: int, *states: MailState) -> IncomingMail:
     """A mail in one of the states, its row locked; raises ``MoveNotAllowed`` otherwise."""
-    require_operator(by.actor, _("decide about incoming mails"))
+    require_operator(by.actor, _("decide about incoming emails"))
     mail = session.scalars(
         select(IncomingMail)
         .where(IncomingMail.id == mail_id)
@@ -600,7 +602,7 @@ def _to_decide(session: Session, by: Writer, mail_id: int, *states: MailState) -
     if mail is None:
         raise NotFound
     if mail.state not in states:
-        raise MoveNotAllowed(_("This mail needs no review; it is %(state)s", state=mail.state))
+        raise MoveNotAllowed(_("This email needs no review; it is %(state)s", state=mail.state))
     return mail
 
 

@@ -69,7 +69,7 @@ def pair_of_mail(
         raise Invalid(
             "mail",
             _(
-                "The mail names their ticket %(theirs)s and our ticket %(number)s, which are not"
+                "The email names their ticket %(theirs)s and our ticket %(number)s, which are not"
                 " a pair",
                 theirs=read.number,
                 number=numbers[0] if numbers else pair.ticket_number,

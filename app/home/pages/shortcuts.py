@@ -56,7 +56,7 @@ GROUPS: Final = (
     (
         _("On a ticket"),
         (
-            ("a", _("Take the ticket")),
+            ("a", _("Assign the ticket to yourself")),
             ("c", _("Write a comment; in the list, on the highlighted ticket")),
             ("i", _("Write an internal note (operators)")),
             ("e", _("Edit the ticket")),

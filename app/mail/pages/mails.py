@@ -71,7 +71,7 @@ WORDS: Final = {
 _BEING_SENT: Final = (_("being sent"), "waiting", "in-progress")
 _SENT: Final = {
     None: ("sent", "", "ok"),
-    "": (_("written to a file"), "info", "ok"),
+    "": (_("not sent (saved to a file)"), "info", "ok"),
 }
 """Labels of a sent mail for which no server is recorded, or which no server received."""
 _ACCEPTED: Final = (_("accepted by the mail server"), "ok", "ok")

@@ -200,7 +200,8 @@ def roles_around(people: People, concern: Concern) -> Iterator[TicketRole]:
                 Part.WATCHER, people.users[user_id].mail, _("because you watch this ticket")
             )
     for address in address_parts(concern.carbon_copy):
-        yield TicketRole(Part.COPY, address, _("in carbon copy"), "carbon_copy", address)
+        why = _("because you are in carbon copy")
+        yield TicketRole(Part.COPY, address, why, "carbon_copy", address)
     if concern.responsible is not None:
         yield from _contacts(people, *concern.responsible)
     for item in concern.affected:

@@ -45,7 +45,7 @@ class AskForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     reason = TextAreaField(
         _("Reason"),
         filters=[lines],
-        description=_("What the meeting should settle; at most 4,000 characters."),
+        description=_("What the meeting should decide; at most 4,000 characters."),
     )
     quarter = Choice(
         _("Quarter"),

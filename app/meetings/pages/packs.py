@@ -62,7 +62,7 @@ class PackForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         required(_("To quarter")),
         filters=[one_line],
         description=_(
-            "Included; at most %(max_quarters)s quarters in all.", max_quarters=MAX_QUARTERS
+            "Includes this quarter; at most %(max_quarters)s quarters.", max_quarters=MAX_QUARTERS
         ),
         render_kw=_QUARTER,
     )

@@ -124,17 +124,17 @@ def listing() -> Response:
 @blueprint.post("/series/cancel")
 def cancel_series() -> Response:
     """Cancel the regular TCs until further notice."""
-    return _series(series.cancel_series, _("The regular TCs are cancelled until further notice."))
+    return _series(series.cancel_series, _("Regular meetings are cancelled until further notice."))
 
 
 @blueprint.post("/series/resume")
 def resume_series() -> Response:
     """Resume the regular TCs."""
-    return _series(series.resume_series, _("The regular TCs take place again."))
+    return _series(series.resume_series, _("Regular meetings take place again."))
 
 
 def _series(verb: Any, done: str) -> Response:
-    require_chair(acting(), _("cancel or resume the regular TCs"))
+    require_chair(acting(), _("cancel or resume regular meetings"))
     session, form = db.session(), SeriesForm()
     if form.validate():
         with errors_in(form), writing_once(session):
@@ -252,7 +252,7 @@ def set_time(number: int) -> Response:
     if form.errors:
         return _page(verbs.find_teleconference(session, number), status=422, set_form=form)
     done = _("Meeting rescheduled.") if is_set else _("Meeting scheduled.")
-    done += _(" Participants with a mail address get a mail.")
+    done += _(" Participants with an email address get an email.")
     return _done(number, done if is_changed else _("Nothing was changed, and nobody is notified."))
 
 

@@ -60,7 +60,7 @@ def invitation_of(
         stamp=stamp,
         start=row.starts_at,
         minutes=row.length,
-        summary=_("LHCOPN OPS-WG TC: %(row)s", row=topic_of(row)),
+        summary=_("LHCOPN OPS-WG meeting: %(row)s", row=topic_of(row)),
         description="\n\n".join([*description, _("Agenda: %(url)s", url=url)]),
         place=row.place,
         url=url,
@@ -133,7 +133,10 @@ def _send_calendar(
         key=f"teleconference {row.id} {row.sequence} {one.user_id}",
         recipients=[_recipient(one.user, one.why)],
         subject=_(
-            "%(word)sLHCOPN OPS-WG TC on %(when)s: %(row)s", word=word, when=when, row=topic_of(row)
+            "%(word)sLHCOPN OPS-WG meeting on %(when)s: %(row)s",
+            word=word,
+            when=when,
+            row=topic_of(row),
         ),
         text=joined("\n\n", paragraphs),
         url=page_of(row.id),
@@ -152,7 +155,7 @@ def mail_request(
         session,
         key=f"teleconference {row.id} asked",
         recipients=[_recipient(user, _("as chair of the operations group")) for user in chair],
-        subject=_("LHCOPN OPS-WG TC requested: %(row)s", row=topic_of(row)),
+        subject=_("LHCOPN OPS-WG meeting requested: %(row)s", row=topic_of(row)),
         text=joined(
             "\n\n",
             [
@@ -174,7 +177,7 @@ def mail_answer(session: Session, row: Teleconference, to: User | None, now: dat
         session,
         key=f"teleconference {row.id} {row.state}",
         recipients=[_recipient(to, _("because you requested this meeting"))],
-        subject=_("LHCOPN OPS-WG TC %(state)s: %(row)s", state=row.state, row=topic_of(row)),
+        subject=_("LHCOPN OPS-WG meeting %(state)s: %(row)s", state=row.state, row=topic_of(row)),
         text=joined(
             "\n\n",
             [

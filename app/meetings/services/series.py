@@ -41,10 +41,10 @@ def earlier_pauses(session: Session, most: int) -> Sequence[TeleconferencePause]
 
 def cancel_series(session: Session, by: Writer, reason: str) -> TeleconferencePause:
     """Cancel the regular TCs until further notice; single ones that are set stay."""
-    require_chair(by.actor, _("cancel the regular TCs"))
+    require_chair(by.actor, _("cancel regular meetings"))
     take_number(session, SERIES, 0)  # one after the other: the lock alone
     if current_pause(session) is not None:
-        raise MoveNotAllowed(_("The series is already cancelled"))
+        raise MoveNotAllowed(_("Regular meetings are already cancelled"))
     row = TeleconferencePause(
         since=by.now, cancelled_by=by.shown_author, reason=_reason(reason), lifted_at=None
     )
@@ -57,11 +57,11 @@ def cancel_series(session: Session, by: Writer, reason: str) -> TeleconferencePa
 
 def resume_series(session: Session, by: Writer, reason: str) -> TeleconferencePause:
     """Resume the regular TCs."""
-    require_chair(by.actor, _("resume the regular TCs"))
+    require_chair(by.actor, _("resume regular meetings"))
     take_number(session, SERIES, 0)
     row = current_pause(session)
     if row is None:
-        raise MoveNotAllowed(_("The series is not cancelled"))
+        raise MoveNotAllowed(_("Regular meetings are not cancelled"))
     row.lift_reason = _reason(reason)
     row.lifted_at, row.lifted_by = by.now, by.shown_author
     fields = [

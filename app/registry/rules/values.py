@@ -336,7 +336,7 @@ def _checked_contacts(field: RecordField, rows: Iterable[ContactValue]) -> tuple
                 checked_addresses(
                     field.name,
                     _optional_word(field.name, row.mail, _MAIL_LIMIT, _("Mail address")),
-                    label=_("A contact's mail"),
+                    label=_("A contact's email address"),
                 ),
                 _optional_word(field.name, row.phone, _NAME_LIMIT, _("Phone")),
             )

@@ -84,7 +84,7 @@ def _check(lookup: Lookup, link: Link | None, before: Values, values: Values, na
     cycle = _cycle(link, values["name"], named.get("backs_up"))
     if cycle:
         problems["backs_up"] = _(
-            "This would be a circle: %(listed)s", listed=" backs up ".join(cycle)
+            "The backups would form a circle: %(listed)s", listed=" backs up ".join(cycle)
         )
     if problems:
         raise InvalidMany(problems)

@@ -191,7 +191,7 @@ def field_of(form: Form, name: str) -> FieldView | None:
     if name.startswith(NUMBER):
         return FieldView(name, _("The site's number"), "number")
     if name.startswith(REASON):
-        return FieldView(name, _("because"), str(QuestionKind.LINE))
+        return FieldView(name, _("Reason"), str(QuestionKind.LINE))
     if name.startswith(EVENT):
         return FieldView(name, _("Why there is no ticket"), str(QuestionKind.TEXT))
     return None

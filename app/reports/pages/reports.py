@@ -54,7 +54,7 @@ SIGNS: Final[Mapping[ShownState, tuple[str, str]]] = {
 _MEANINGS: Final[Mapping[ShownState, str]] = {
     ShownState.MISSING: _("quarter ended, nothing submitted"),
     ShownState.DRAFT: _("in progress; visible to the site, operators and admins"),
-    ShownState.SUBMITTED: _("signed by the site, numbers frozen"),
+    ShownState.SUBMITTED: _("signed by the site; its numbers no longer change"),
     ShownState.ACCEPTED: _("accepted by an operator or admin"),
     ShownState.REOPENED: _("signed before, then reopened for changes"),
     ShownState.NOT_YET: _("not due yet, quarter ongoing"),

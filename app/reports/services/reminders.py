@@ -197,7 +197,7 @@ def remind_now(
     if not people:
         raise Invalid(
             "site",
-            _("No reporter or report contact of %(key)s has a mail address", key=site.key),
+            _("No reporter or report contact of %(key)s has an email address", key=site.key),
         )
     step = f"{BY_HAND}{by.now:%Y-%m-%d}"
     sent = _send(session, by, site, quarter, step, report, people, due_days)

@@ -111,7 +111,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             ),
             _(
                 "A ticket belongs to the period of its creation. "
-                "The column “of” is the number of tickets that have the time; "
+                "The column “tickets” is the number of tickets that have the time; "
                 "average and median are calculated from these tickets. "
                 "For an even number of tickets, the median is halfway between the two middle "
                 "values."
@@ -158,12 +158,12 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "Degraded time counts as available and is shown separately."
             ),
             _(
-                "If reports for the same time differ, the worst state counts, and counts once: "
-                "down, then degraded, then unmonitored."
+                "Where reports overlap, only the worst state counts "
+                "(down, then degraded, then unmonitored)."
             ),
             _(
-                "An ongoing event counts up to now. Of a period, "
-                "only the time counts that has passed and in which the link existed."
+                "An ongoing event counts up to now. "
+                "Only elapsed time during which the link was in use counts."
             ),
             _(
                 "A link has no data if no source had reported it by the end of the period, "
@@ -175,13 +175,13 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "the silence starts at that call. While all sources "
                 "that ever reported a link are silent, the link is unmonitored, "
                 "except during events that they had reported. "
-                "A source that only delivers files was last heard at its newest event. "
+                "For a source that only delivers files, its newest event counts as its last call. "
                 "Events entered by people are not monitoring. "
-                "Silence before the portal began to record calls is unknown and does not count."
+                "Silence before the portal started to record calls is unknown and is not counted."
             ),
             _(
                 "Site: the formula applied to the sums of all links of the site; "
-                "links without data are left out. This does not measure whether the site was "
+                "links without data are excluded. This does not measure whether the site was "
                 "reachable: while one of two links is down, availability is 50 %, "
                 "although the site is still reachable."
             ),
@@ -235,7 +235,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "It ends at the first that is set: end of the event, end of the window, "
                 "latest change to “solved” or “unsolved”, now. "
                 "Test tickets and cancelled maintenance tickets document nothing. "
-                "The links, sites and time of a duplicate count for its master ticket."
+                "The links, sites and time of a duplicate count for its original ticket."
             ),
             _(
                 "Overlaps in the future do not count: an ongoing event counts up to now, "
@@ -300,7 +300,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             _(
                 "Loss of service at a T1: none of its LHCOPN links is up, "
                 "and none of their recorded backups. If no backup is recorded, "
-                "a primary link that is down counts and is marked “unsure”. "
+                "a primary link that is down counts and is marked “uncertain”. "
                 "Here, a degraded link counts as up."
             ),
             _(
@@ -316,7 +316,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "A series of flaps requires one ticket, for the event in which the series starts."
             ),
             _(
-                "A due ticket is “in time” if it was created by the deadline, "
+                "A due ticket is “on time” if it was created by the deadline, "
                 "“late” if it was created afterwards, and “missing” if it does not exist. "
                 "The site responsible for the link has to create it."
             ),
@@ -336,7 +336,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "The number of tickets that each rule would have required "
                 "if it had always been in force. An event counts once per rule, "
                 "even if several clauses apply. “Existing”: "
-                "the event is documented by a ticket, in time or late. “Missing”: it is not."
+                "the event is documented by a ticket, on time or late. “Missing”: it is not."
             ),
             _(
                 "Events count for the T1 at the end of the link, in the quarter (UTC) "

@@ -109,7 +109,7 @@ PAGES: Final = (
         _("Events that require a ticket, and whether it exists"),
     ),
     (_("Rule comparison"), "what_if.page", _("How many tickets each rule would require")),
-    (_("Definitions"), "statistics.definitions", _("How each figure is computed")),
+    (_("Definitions"), "statistics.definitions", _("Definitions of the figures")),
 )
 """The pages of this place, also those of other modules: word, endpoint, what one finds there."""
 
@@ -656,7 +656,7 @@ def _notes() -> list[str]:
             now=format(now().astimezone(UTC), "%Y-%m-%d %H:%M:%S"),
         ),
         _(
-            "How each figure is computed: %(url_for)s in the portal.",
+            "Definitions of the figures: %(url_for)s in the portal.",
             url_for=url_for("statistics.definitions"),
         ),
     ]

@@ -317,7 +317,8 @@ def edit(number: int) -> AnyResponse:
         if ticket.state in FINAL_STATES:
             raise MoveNotAllowed(
                 _(
-                    "A ticket in state %(state)s is final; only comments can be added",
+                    "A %(state)s ticket cannot be edited. You can still add comments and"
+                    " attachments",
                     state=ticket.state,
                 )
             )

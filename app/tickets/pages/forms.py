@@ -33,7 +33,7 @@ _RELATIONS: Any = {
     RelationRole.PARENT: _("a child of"),
     RelationRole.CHILD: _("the parent of"),
     RelationRole.DUPLICATE_OF: _("a duplicate of"),
-    RelationRole.DUPLICATE: _("the master of the duplicate"),
+    RelationRole.DUPLICATE: _("the original of"),
     RelationRole.RELATED: _("related to"),
 }
 """What this ticket is to the other, by what the other is to it."""
@@ -64,7 +64,7 @@ class CommentForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """One entry at the end of the story. ``kind`` says who reads it and whether it solves."""
 
     version = HiddenField()
-    kind = Radio(_("Kind of entry"), default="public")
+    kind = Radio(_("Entry type"), default="public")
     text = TextAreaField(_("Comment"), filters=[lines])
     solution = TextAreaField(
         _("Solution"),
@@ -117,7 +117,9 @@ class MergeForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("Merge into ticket"),
         required(_("Merge into ticket")),
         filters=[one_line],
-        description=_("Closes this ticket as a duplicate. Comments added here also appear there."),
+        description=_(
+            "Closes this ticket as a duplicate. Its later comments also appear on the other ticket."
+        ),
         render_kw={"inputmode": "numeric", "autocomplete": "off", "size": 9},
     )
 
@@ -180,8 +182,8 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         LABELS["asked_sites"],
         validate_choice=False,
         description=_(
-            "For changes only: each of them accepts or refuses. Leave empty to ask the"
-            " affected sites and the ends of the affected links."
+            "For changes only: each site must accept or refuse. If empty: the affected sites and"
+            " both ends of the affected links."
         ),
     )
     network = input_of("network", empty=_("from links"))
@@ -250,8 +252,8 @@ class EditForm(TicketForm):
         LABELS["asked_sites"],
         validate_choice=False,
         description=_(
-            "For changes only: each of them accepts or refuses. Leave empty to ask the"
-            " affected sites and the ends of the affected links."
+            "For changes only: each site must accept or refuse. If empty: the affected sites and"
+            " both ends of the affected links."
         ),
     )
     solution = input_of("solution")

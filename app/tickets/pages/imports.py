@@ -74,7 +74,7 @@ class TicketFileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     encoding = Radio(
         _("Encoding"),
         choices={
-            _AUTOMATIC: _("UTF-8, or UTF-16 if the file is marked as such"),
+            _AUTOMATIC: _("UTF-8, or UTF-16 with a byte order mark"),
             "windows-1252": _("windows-1252 (Latin-1), as older spreadsheets write"),
         },
         default=_AUTOMATIC,

@@ -29,7 +29,7 @@ _HEADINGS = {
 _WORDS = {
     RelationRole.PARENT: _("the parent"),
     RelationRole.CHILD: _("a child"),
-    RelationRole.DUPLICATE_OF: _("the master"),
+    RelationRole.DUPLICATE_OF: _("the original"),
     RelationRole.DUPLICATE: _("a duplicate"),
     RelationRole.RELATED: "related",
 }

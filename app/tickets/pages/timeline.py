@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app.core.rules.access import DOOR_WORDS, ActorKind, Door
+from app.core.rules.access import ActorKind, Door, door_words
 from app.core.rules.language import _, said_word
 from app.core.rules.texts import read_time
 from app.core.services.changes import FieldChange
@@ -178,7 +178,7 @@ def _entry(step: TimelineStep, *, fresh: bool, undoes: bool) -> TimelineEntry:
         lines = [line for line in lines if line.label != LABELS["state"] and line.old != line.new]
         if RelationRole.DUPLICATE_OF in found:
             merged = found[RelationRole.DUPLICATE_OF].new is not None
-            what = "merged this ticket into another" if merged else "separated it from its master"
+            what = "merged this ticket into another" if merged else "separated it from its original"
     elif comment:
         what, icon = _("commented"), "comment"
     elif internal:
@@ -198,7 +198,7 @@ def _entry(step: TimelineStep, *, fresh: bool, undoes: bool) -> TimelineEntry:
         at=step.at,
         author=step.author,
         account=step.account,
-        door=DOOR_WORDS.get(step.door, step.door),
+        door=door_words(step.door),
         what=what,
         icon=icon,
         comment=comment,

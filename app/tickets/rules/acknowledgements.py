@@ -41,15 +41,15 @@ def refusal_to_answer(actor: Actor, site_id: int) -> str | None:
         return None
     if actor.kind is ActorKind.PARTNER:
         if actor.read_only:
-            return _("This account is read-only; answering for a site needs the right to write")
+            return _("This account is read-only; responding for a site needs the right to write")
         if site_id in actor.site_ids:
             return None
-        return _("This account does not answer for this site; an admin can give it that right")
+        return _("This account may not respond for this site; an admin can give it that right")
     if actor.role is Role.REPORTER:
         if site_id in actor.site_ids:
             return None
-        return _("A reporter answers for its own sites only")
-    return _("A reader may not answer for a site; ask for the role reporter or operator")
+        return _("Reporters can respond only for their own sites")
+    return _("A reader may not respond for a site; ask for the role reporter or operator")
 
 
 def logged_answer(site: str, answer: str, reason: str) -> str | None:

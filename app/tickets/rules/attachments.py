@@ -72,7 +72,7 @@ def refusal_to_remove(actor: Actor, ticket: TicketFacts, *, added: bool, final: 
     if actor.is_operator or actor.kind is ActorKind.SYSTEM:
         return None
     if not added:
-        return _("Only operators and who added it may remove an attachment")
+        return _("Only operators and its author may remove an attachment")
     if final:
         return _("The ticket is final; only operators may remove its attachments")
     return refusal_to_write(actor, ticket)

@@ -282,7 +282,7 @@ FIELDS: Final = (
         tense=Tense.COMING,
     ),
     TicketField("submitter_name", _("Submitter"), _LIST | _WORDS, ggus="GHD_Name", key="submitter"),
-    TicketField("submitter_mail", _("Submitter's mail"), is_contact=True),
+    TicketField("submitter_mail", _("Submitter's email"), is_contact=True),
     TicketField("submitter_login", _("Submitter's login name"), ggus="GHD_Loginname"),
     TicketField("submitter_phone", _("Submitter's phone"), ggus="GHD_Phone", is_contact=True),
     TicketField(
@@ -292,7 +292,7 @@ FIELDS: Final = (
         "mail addresses that get the ticket's mails, separated by semicolons",
         "GHD_CarbonCopy",
         is_contact=True,
-        help=_("Addresses that also get this ticket's mails, separated by semicolons"),
+        help=_("Additional recipients of emails about this ticket, separated by semicolons"),
     ),
     TicketField("origin_system", _("Origin system"), _FILE),
     TicketField("origin_id", _("Origin id"), _WORDS, ggus="GHD_Origin_ID"),

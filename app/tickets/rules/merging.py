@@ -24,8 +24,8 @@ def check_merge(number: int, category: str, master: int, of_master: str, state: 
         raise Invalid(
             "other",
             _(
-                "Ticket %(number)s is of category %(other)s and this one of %(category)s, so that"
-                " neither replaces the other; link them instead",
+                "Ticket %(number)s is of category %(other)s and this one of category %(category)s:"
+                " they cannot be merged; link them instead",
                 number=master,
                 other=said_word(of_master),
                 category=said_word(category),
@@ -35,8 +35,7 @@ def check_merge(number: int, category: str, master: int, of_master: str, state: 
         raise Invalid(
             "other",
             _(
-                "Ticket %(number)s is %(state)s, so that nobody works on it any more; reopen it"
-                " first, or link the two instead",
+                "Ticket %(number)s is %(state)s; reopen it first, or link the two tickets instead",
                 number=master,
                 state=said_word(state),
             ),

@@ -100,9 +100,7 @@ def check_bond(wanted: Bond, standing: Collection[Bond], above: Collection[int])
     same_kind = [bond for bond in standing if bond.kind is wanted.kind]
     if wanted.kind is BondKind.CHILD:
         if any(bond.ticket == wanted.ticket for bond in same_kind):
-            raise Invalid(
-                "other", _("The child has a parent already; take that relation off first")
-            )
+            raise Invalid("other", _("The child already has a parent; remove that link first"))
         if wanted.ticket in above:
             raise Invalid(
                 "other", _("The parent is a descendant of the child; that would be a circle")
@@ -110,14 +108,15 @@ def check_bond(wanted: Bond, standing: Collection[Bond], above: Collection[int])
     elif wanted.kind is BondKind.DUPLICATE:
         if any(bond.ticket == wanted.ticket for bond in same_kind):
             raise Invalid(
-                "other", _("The duplicate has a master already; take that relation off first")
+                "other", _("The duplicate already has an original; remove that link first")
             )
         if any(bond.ticket == wanted.other for bond in same_kind):
             raise Invalid(
-                "other", _("The master is a duplicate itself; name the ticket that it duplicates")
+                "other",
+                _("The original is a duplicate itself; choose the ticket that it duplicates"),
             )
         if any(bond.other == wanted.ticket for bond in same_kind):
             raise Invalid(
                 "other",
-                _("The duplicate is the master of others; relate those to the master first"),
+                _("The duplicate has duplicates itself; first relate those to the original"),
             )

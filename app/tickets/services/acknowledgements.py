@@ -66,7 +66,7 @@ def acknowledge_change(
     if not is_open(ticket.state):
         raise MoveNotAllowed(
             _(
-                "A ticket in state %(state)s takes no answers; they are given while it is open",
+                "Sites can respond only while the ticket is open; it is %(state)s",
                 state=ticket.state,
             )
         )
@@ -131,12 +131,12 @@ def answerable_sites(actor: Actor, ticket: Ticket) -> Sequence[str]:
 def _row_of(session: Session, ticket: Ticket, name: str) -> Acknowledgement:
     """The row of a site that is asked, under any of its names."""
     if not ticket.acknowledgements:
-        raise Invalid("site", _("No site is asked to accept this ticket; only a change asks sites"))
+        raise Invalid("site", _("No site has to accept this ticket; only changes need acceptance"))
     site = require_site(session, checked_text("site", name, SHORT_TEXT_LIMIT, label=_("Site")))
     for row in ticket.acknowledgements:
         if row.site_id == site.id:
             return row
-    raise Invalid("site", _("This site is not asked to accept the change"))
+    raise Invalid("site", _("This site does not have to accept the change"))
 
 
 def _version_of_plan(session: Session, number: int) -> int:

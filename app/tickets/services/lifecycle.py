@@ -354,9 +354,8 @@ def _check_outcome(
     if ticket.state in FINAL_STATES and "state" not in differing and set(differing) - FINAL_FIELDS:
         raise MoveNotAllowed(
             _(
-                "A ticket in state %(state)s is final; only comments, attachments and"
-                " references are"
-                " added",
+                "A %(state)s ticket cannot be edited; only comments, attachments and references"
+                " can be added",
                 state=ticket.state,
             )
         )

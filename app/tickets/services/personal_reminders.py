@@ -87,5 +87,5 @@ def due_reminders(session: Session, actor: Actor, now: datetime, limit: int) -> 
 
 def _person(actor: Actor) -> int:
     if actor.kind is not ActorKind.PERSON or actor.account_id is None:
-        raise Forbidden(_("Only people are reminded of tickets"))
+        raise Forbidden(_("Only people can set reminders"))
     return actor.account_id

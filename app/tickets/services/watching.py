@@ -48,5 +48,5 @@ def watched_by(session: Session, user: User, limit: int = 100) -> Sequence[Ticke
 
 def _person(actor: Actor) -> int:
     if actor.kind is not ActorKind.PERSON or actor.account_id is None:
-        raise Forbidden(_("Only people watch tickets"))
+        raise Forbidden(_("Only people can watch tickets"))
     return actor.account_id

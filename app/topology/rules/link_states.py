@@ -55,13 +55,14 @@ FLAPS: Final = 5
 clause."""
 _OF_EVENT: Final = _("An event is ongoing")
 _OF_INCIDENT: Final = _("An open incident has the impact {impact}")
-_OF_BOTH: Final = _("An event is ongoing during a window")
-_OF_WINDOW: Final = _("A window is running")
-_OF_PLAN: Final = _("A window starts within %(days)s days", days=AHEAD.days)
-_NEVER_SEEN: Final = _("No source ever reported it")
+_OF_BOTH: Final = _("An event is ongoing during planned work")
+_OF_WINDOW: Final = _("A window for planned work is in progress")
+_OF_PLAN: Final = _("A window for planned work starts within %(days)s days", days=AHEAD.days)
+_NEVER_SEEN: Final = _("No monitoring source has ever reported on this link")
 _NOT_WATCHED: Final = _("Its source does not monitor it now")
 _OF_NOTHING: Final = _(
-    "No event is ongoing, no incident with impact is open, and no window is near"
+    "No ongoing event, no open incident with impact, no window within %(days)s days",
+    days=AHEAD.days,
 )
 
 

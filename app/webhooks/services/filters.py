@@ -102,7 +102,7 @@ def filter_in_words(text: str) -> str:
     except Invalid as error:
         return error.message
     if not given:
-        return _("all that it may read")
+        return _("all tickets that its account may read")
     return joined(
         " · ",
         (
@@ -136,7 +136,7 @@ def _checked(name: str, value: str) -> str:
             raise Invalid(
                 "filter",
                 _(
-                    "%(label)s has a value that does not exist; allowed are: %(allowed)s",
+                    "%(label)s: unknown value. Use one of: %(allowed)s",
                     label=label,
                     allowed=", ".join(_CHOICES[name]),
                 ),

@@ -41,7 +41,7 @@ def make_secret(session: Session, webhook: Webhook, now: datetime, key: bytes) -
     """Add a secret; it is returned only once. The caller holds the webhook's lock. Raises
     ``Invalid`` if two are live."""
     if len(live_secrets(session, webhook)) >= LIVE_SECRETS:
-        raise Invalid("secret", _("Two secrets are live already; revoke one first"))
+        raise Invalid("secret", _("Two secrets are already active; revoke one first"))
     publish_key(session, key)
     secret = new_secret()
     row = WebhookSecret(webhook_id=webhook.id, sealed="", created_at=now)

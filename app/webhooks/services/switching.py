@@ -40,7 +40,7 @@ def switch_off(session: Session, webhook: Webhook, why: Off, now: datetime) -> N
                 OFF_WORDS[why],
                 _(
                     "Messages are collected meanwhile, each for 7 days. Switch it on again on its"
-                    " page; what waits is sent then."
+                    " page; waiting messages are sent then."
                 ),
             ),
         ),

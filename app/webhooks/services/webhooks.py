@@ -384,7 +384,7 @@ def _problem_of_url(url: str, private_hosts: Collection[str]) -> str | None:
     if check_url(url):
         return _(
             "The address must begin with https:// or http:// and name a host, in ASCII characters,"
-            " without blanks and without a user and password"
+            " without spaces and without a user and password"
         )
     if "#" in url:
         return _("The address must not contain a #")

@@ -154,7 +154,7 @@ def test_a_secret_is_rotated_without_a_gap(
     assert verifies(session, "ggus", PASSWORD)
     again = visitor.send(f"{page}/add-secret", {"password": PASSWORD})
     assert again.status_code == 422
-    assert "at most 2 live secrets" in PageReader(again.text).text
+    assert "at most 2 active secrets" in PageReader(again.text).text
     shown = visitor.read(page)
     assert "Add a second secret" not in shown.text
     form = shown.form(f"{page}/end-secret")
@@ -173,7 +173,7 @@ def test_a_secret_is_rotated_without_a_gap(
     session.rollback()
     last = visitor.send(f"{page}/end-secret", {"secret": str(live)})
     assert last.status_code == 422
-    assert "the only live secret" in PageReader(last.text).text
+    assert "the only active secret" in PageReader(last.text).text
     assert verifies(session, "ggus", secret)
     text = visitor.get(page).text
     assert "ended a secret" in PageReader(text).text

@@ -130,7 +130,7 @@ def test_refused_values_stand_at_their_fields(cast: Cast, visit: Enter) -> None:
         ({"name": "two words"}, "Name: use letters"),
         ({"sites": ""}, "Sites: choose at least one for a reporter"),
         ({"role": "operator"}, "Sites: only for reporters"),
-        ({"mail": "nobody"}, "Email address takes mail addresses"),
+        ({"mail": "nobody"}, "Email address: use email addresses"),
         ({"mail": "a@b.example; c@d.example"}, "Email address: enter one address only"),
         ({"why": "x" * 256}, "Reason has 256 characters"),
     ):

@@ -63,14 +63,14 @@ def test_a_token_from_its_making_to_its_end(
     assert works(app, second)
     third = visitor.send(f"{place}/rotate", {"password": PASSWORD})
     assert third.status_code == 422
-    assert "at most 2 live secrets" in PageReader(third.text).text
+    assert "at most 2 active secrets" in PageReader(third.text).text
     ended = visitor.send(f"{place}/end-older", {})
     assert (ended.status_code, ended.location) == (303, base)
     assert not works(app, first)
     assert works(app, second)
     page = visitor.read(base)
     assert f"The older secret of {name} has ended" in page.text
-    assert "registry, read live" in page.text
+    assert "registry, read active" in page.text
     assert visitor.send(f"{place}/end", {}).status_code == 303
     assert not works(app, second)
     assert f"{name} registry, read ended" in visitor.read(base).text
@@ -93,7 +93,7 @@ def test_ones_own_is_nobody_elses(cast: Cast, session: Session, visit: Enter) ->
         for do in ("rotate", "end-older", "end"):
             assert visitor.send(f"{OWN}/{number}/{do}", {}).status_code == 404
             assert visitor.send(f"{OWN}/999/{do}", {}).status_code == 404
-    assert "kit/nms registry, read live" in visit(cast.admin).read(TOKENS).text
+    assert "kit/nms registry, read active" in visit(cast.admin).read(TOKENS).text
     assert (
         visit(cast.admin).send(f"{TOKENS}/{number}/rotate", {"password": PASSWORD}).status_code
         == 403
@@ -124,10 +124,10 @@ def test_wrong_values_are_said_at_the_field_and_kept(cast: Cast, visit: Enter) -
 
 def test_the_profile_leads_to_ones_tokens(cast: Cast, visit: Enter) -> None:
     visitor = visit(cast.reader)
-    assert "No live token." in visitor.read("/profile").text
+    assert "No active token." in visitor.read("/profile").text
     visitor.send(OWN, GOOD)
     page = visitor.read("/profile")
-    assert "1 live token." in page.text
+    assert "1 active token." in page.text
     assert OWN in [address for address, _word in page.links]
     assert TOKENS in [address for address, _word in visit(cast.admin).read("/admin").links]
 

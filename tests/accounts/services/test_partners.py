@@ -73,14 +73,14 @@ def test_two_secrets_live_at_once_and_never_three(session: Session, cast: Cast) 
     assert last_change(session) == ("secret", [("account", None, "ggus")])
     assert verifies(session, PASSWORD)
     assert verifies(session, SECOND)
-    with pytest.raises(Invalid, match="at most 2 live secrets"):
+    with pytest.raises(Invalid, match="at most 2 active secrets"):
         do(session, partners.add_secret, "the third secret")
     assert not verifies(session, "the third secret")
     do(session, partners.end_older_secret)
     assert last_change(session) == ("secret", [("ended", "no", "yes")])
     assert not verifies(session, PASSWORD)
     assert verifies(session, SECOND)
-    with pytest.raises(Invalid, match="the only live secret"):
+    with pytest.raises(Invalid, match="the only active secret"):
         do(session, partners.end_older_secret)
     assert verifies(session, SECOND)
 

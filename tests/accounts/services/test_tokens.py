@@ -109,13 +109,13 @@ def test_it_ends_to_the_second_when_it_expires(session: Session, cast: Cast) -> 
 def test_it_is_rotated_without_a_gap(session: Session, cast: Cast) -> None:
     token, first = made(session, cast.admin, days=10)
     later = writer(cast.admin, NOON + DAY)
-    with pytest.raises(Invalid, match="no second live secret"), transaction(session):
+    with pytest.raises(Invalid, match="no second active secret"), transaction(session):
         tokens.end_older_secret(session, later, token)
     with transaction(session):
         second = tokens.rotate_token(session, later, token).secret
     assert acts(session, first, NOON + DAY)
     assert acts(session, second, NOON + DAY)
-    with pytest.raises(Invalid, match="at most 2 live secrets"), transaction(session):
+    with pytest.raises(Invalid, match="at most 2 active secrets"), transaction(session):
         tokens.rotate_token(session, later, token)
     # the first expires after ten days, the second lives as long from its own making
     assert acts(session, first, NOON + 10 * DAY) is None
@@ -189,7 +189,7 @@ def test_a_name_is_taken_once_and_twenty_are_enough(session: Session, cast: Cast
     with transaction(session):
         for number in range(tokens.MAX_OWN):
             tokens.create_own_token(session, writer(cast.kit), f"t{number}", ["read"], 1)
-    with pytest.raises(Invalid, match="20 live tokens"), transaction(session):
+    with pytest.raises(Invalid, match="20 active tokens"), transaction(session):
         tokens.create_own_token(session, writer(cast.kit), "more", ["read"], 1)
     with transaction(session):  # those that expired are not counted
         by = writer(cast.kit, NOON + DAY)

@@ -189,7 +189,7 @@ def test_a_portal_that_cannot_be_reached_is_tried_again(
         page.route("**/fields/*", lambda route: route.fulfill(status=503, body=""))
         write(page, "Into the void")
         told = standing(page)
-        expect(told).to_contain_text("Not saved: the portal answered 503")
+        expect(told).to_contain_text("Not saved: the portal responded with error 503")
         page.unroute("**/fields/*")
         looks_again(page)
         expect(told).to_have_text(SAVED)

@@ -111,7 +111,9 @@ def test_a_day_alone_will_do_for_what_is_to_come(text: str, zone: str, expected:
     ["soon", "next", "next tomorrow", "next 14:00", "next week", "2026-02-30", "tuesday 25:00"],
 )
 def test_what_is_no_day_says_what_may_be_written(text: str) -> None:
-    with pytest.raises(Invalid, match="write Tuesday, tomorrow 9:00, in 3 days, next Monday"):
+    with pytest.raises(
+        Invalid, match="Use for example: Tuesday, tomorrow 9:00, in 3 days, next Monday"
+    ):
         read(text, tense=Tense.COMING, days=True)
 
 
@@ -300,4 +302,6 @@ def test_what_is_no_time_says_what_may_be_written(text: str) -> None:
     with pytest.raises(Invalid) as refused:
         read_human_time("start", text, now=NOW, zone=UTC, tense=Tense.PAST, label="Event start")
     assert refused.value.field == "start"
-    assert refused.value.message.startswith("Event start is not a readable time; write now, 40 min")
+    assert refused.value.message.startswith(
+        "Event start is not a readable time. Use for example: now, 40 min"
+    )

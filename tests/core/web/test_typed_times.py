@@ -21,7 +21,7 @@ from tests.harness.visits import Enter
         ("event_start=2026-01-31+09:05%2B02:00", "= Sat 2026-01-31 07:05 UTC (08:05 CET)"),
         ("start=", ""),
         ("", ""),
-        ("start=soon", "This is not a readable time; write now, 40 min ago"),
+        ("start=soon", "This is not a readable time. Use for example: now, 40 min ago"),
         ("start=<script>", "This is not a readable time"),
     ],
 )
@@ -64,4 +64,4 @@ def test_a_day_alone_is_read_where_it_will_do_and_the_echo_names_the_day(
     echo = visitor.read("/typed-time?tense=coming&days=yes&due_at=2099-12-01").text
     assert echo.strip() == "= Tue 2099-12-01 09:00 UTC", "the day is not said twice"
     refused = visitor.read("/typed-time?tense=coming&x=tomorrow").text
-    assert refused.startswith("This is not a readable time; write now, 40 min ago")
+    assert refused.startswith("This is not a readable time. Use for example: now, 40 min ago")

@@ -90,9 +90,11 @@ def test_the_obligations_of_what_is_ongoing_name_the_ticket_of_the_site(
         assert "ticket of the site" in page.text, place
         assert write in hrefs(page), place
         assert "fulfilled" not in page.text, place
+    assert "on time</span>" not in visitor.get("/duty").text
     assert "already" not in visitor.read(write).text
     own = opened(links=(LINK,), now=now)
-    for place, standing in (("/duty?state=met", "in time"), (f"/events/{event}", "fulfilled")):
+    assert "on time</span>" in visitor.get("/duty?state=met").text
+    for place, standing in (("/duty?state=met", "on time"), (f"/events/{event}", "fulfilled")):
         page = visitor.read(place)
         assert standing in page.text, place
         assert "same link, both ongoing" in page.text, place

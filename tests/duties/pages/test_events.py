@@ -176,7 +176,7 @@ def test_what_cannot_be_used_of_an_address_is_told(
         "from=2013&to=2012": "“To” is before “From”",
         "import=x": "Import: enter the number of an import",
         "counted=yes&counted=no": "Counted: only one value is possible; using the first",
-        "after=x": "The position in the list (after) is not valid",
+        "after=x": "Invalid position in the list (after)",
         "link=%00": "Link holds a character",
         "due=never": "Ticket due: choose one of: open",
     }.items():

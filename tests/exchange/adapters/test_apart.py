@@ -78,7 +78,7 @@ def test_parts_that_are_not_read_are_named_and_the_mail_is_a_persons_to_decide()
     reply = read_mail_apart(content, "portal.example")
     note = f"[The HTML part was too large or too complex to read; {len(bomb):,} bytes]"
     assert reply.text.split("\n\n") == ["We dig", *[note] * 6]
-    assert reply.problem == "The HTML part was too large or too complex to read; see the whole mail"
+    assert reply.problem == "The HTML part was too large or too complex to read; see the full email"
     assert reply.sender == "a@b.example"
     with_text = content.replace(b"--x--", b"--x\r\n\r\nPlain\r\n--x--")
     reply = read_mail_apart(with_text, "portal.example")
@@ -95,10 +95,10 @@ REPORT = b"Content-Type: message/delivery-status\r\n\r\n"
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (HEAD + NESTED + b"a\n" * 300_000, "The mail has too many lines to be read"),
-        (HEAD + b"\r\n" + b"\n" * 10_000_001, "The mail has too many lines to be read"),
-        (HEAD + REPORT + b"a\n\n" * 20_000, "The mail has too many parts to be read"),
-        (HEAD + REPORT.upper() + b"\n" * 30_000, "The mail has too many parts to be read"),
+        (HEAD + NESTED + b"a\n" * 300_000, "The email has too many lines to be read"),
+        (HEAD + b"\r\n" + b"\n" * 10_000_001, "The email has too many lines to be read"),
+        (HEAD + REPORT + b"a\n\n" * 20_000, "The email has too many parts to be read"),
+        (HEAD + REPORT.upper() + b"\n" * 30_000, "The email has too many parts to be read"),
     ],
     ids=["nested", "lines", "report", "empty report"],
 )

@@ -71,9 +71,9 @@ def checks_of(stand_in: RequestTrackerStandIn) -> list[Check]:
 @pytest.mark.parametrize(
     ("status", "answer", "told"),
     [
-        ("200 OK", b'{"Version": "6.0.1"}', "RT 6.0.1; the portal was only tried with RT 5.0.7"),
-        ("200 OK", b"{}", "It does not name its version; the portal was tried with RT 5.0.7"),
-        ("403 Forbidden", b"{}", "It does not name its version; the portal was tried with RT"),
+        ("200 OK", b'{"Version": "6.0.1"}', "RT 6.0.1; the portal was only tested with RT 5.0.7"),
+        ("200 OK", b"{}", "It does not report its version; the portal was tested with RT 5.0.7"),
+        ("403 Forbidden", b"{}", "It does not report its version; the portal was tested with RT"),
     ],
 )
 def test_the_version_is_named_and_whether_it_was_tried(

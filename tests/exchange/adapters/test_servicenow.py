@@ -355,7 +355,11 @@ def test_the_connection_test_goes_through_and_leaves_one_ticket(
         ("code", "May read", "close_code: it has no Solution"),
         ("reference", "Search behaves as expected", "did not store our reference"),
         ("search", "Search behaves as expected", "finds incidents"),
-        ("journal", "Round trip on a test ticket", "A comment was sent, but cannot be found there"),
+        (
+            "journal",
+            "Round trip on a test ticket",
+            "A comment was sent, but cannot be found in their ticket",
+        ),
     ],
 )
 def test_the_connection_test_ends_where_something_is_wrong(

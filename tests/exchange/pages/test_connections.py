@@ -142,7 +142,7 @@ def test_two_secrets_live_at_once_and_none_is_shown(
     data = {"use": "login", "remote_secret": "third-99cc", "password": PASSWORD}
     third = visitor.send("/exchange/1/add-secret", data)
     assert third.status_code == 422
-    assert "Two secrets are live already" in PageReader(third.text).text
+    assert "Two secrets are already active" in PageReader(third.text).text
     for secret in ("first-77aa", "second-88bb", "third-99cc"):
         assert secret not in third.text
     older = session.scalars(select(ConnectionSecret.id).order_by(ConnectionSecret.id)).first()

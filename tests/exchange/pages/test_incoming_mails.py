@@ -135,14 +135,14 @@ def test_many_are_dismissed_at_once(session: Session, cast: Cast, visit: Visit) 
     assert "Dismiss selected" in listed.text
     assert "Dismiss selected" not in visitor.read("/mails/incoming").text
     none = visitor.send("/mails/incoming/dismiss", {"reason": "ads"})
-    assert (none.status_code, "Select the mails to dismiss" in none.text) == (422, True)
+    assert (none.status_code, "Select the emails to dismiss" in none.text) == (422, True)
     assert visitor.send("/mails/incoming/dismiss", {"n": "1", "reason": ""}).status_code == 422
     assert visitor.send("/mails/incoming/dismiss", {"n": "x", "reason": "ads"}).status_code == 422
     two = visitor.send("/mails/incoming/dismiss", {"n": ["1", "3"], "reason": "ads"})
     assert two.status_code == 303
-    assert "2 mails dismissed." in visitor.read("/mails/incoming").text
+    assert "2 emails dismissed." in visitor.read("/mails/incoming").text
     assert (
-        "All 4 mails from ads@b.example that need review" in visitor.read("/mails/incoming/5").text
+        "All 4 emails from ads@b.example that need review" in visitor.read("/mails/incoming/5").text
     )
     assert "mails of kit@people.example" not in visitor.read("/mails/incoming/2").text
     assert (
@@ -160,7 +160,7 @@ def test_what_was_refused_or_deleted_unreviewed_is_said(
 ) -> None:
     visitor, today = visit(cast.operator), datetime.now(UTC)
     page = visitor.read("/mails/incoming?state=needs+review")
-    assert "Mails that nobody reviews are deleted after 90 days." in page.text
+    assert "Emails that nobody reviews are deleted after 90 days." in page.text
     assert "Every mail was" not in page.text
     assert "refused" not in page.text
     assert "refused" not in visitor.read("/").text
@@ -173,16 +173,16 @@ def test_what_was_refused_or_deleted_unreviewed_is_said(
     assert link in visitor.read("/").links
     assert "refused" not in visit(cast.kit).read("/").text
     said = (
-        f"{today.date()} (UTC): 2 mails from unknown senders refused. Limit: 50 mails and 100 MiB"
+        f"{today.date()} (UTC): 2 emails from unknown senders refused. Limit: 50 emails and 100 MiB"
     )
     assert said in visitor.read("/mails/incoming").text
     bring(session)
     page = visitor.read("/mails/incoming?state=needs+review")
-    assert "waits for a decision" not in page.text
+    assert "No stored email needs review" not in page.text
     with transaction(session):
         assert forget_unreviewed(session, NOON, 10, today) == 0
         assert forget_unreviewed(session, NOON + timedelta(seconds=1), 10, today) == 1
-    said = "1 mail deleted that nobody reviewed within 90 days."
+    said = "1 email deleted because nobody reviewed it within 90 days."
     assert said in visitor.read("/mails/incoming?state=needs+review").text
     assert session.scalars(select(IncomingMail.id)).all() == []
 

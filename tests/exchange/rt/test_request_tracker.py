@@ -322,7 +322,7 @@ def test_the_connection_test(side_with: Callable[[str], Side], queue: str) -> No
         assert [(one.what, one.problem) for one in checks] == [
             ("Reachable", ""),
             ("Logged in", ""),
-            (f"RT {named}, with which the portal was tried", ""),
+            (f"RT {named}, with which the portal was tested", ""),
             ("May read", ""),
             (place, ""),
             ("May write", ""),

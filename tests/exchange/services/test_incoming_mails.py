@@ -34,7 +34,7 @@ from tests.exchange.mails import KEY, address, answer, said_on
 from tests.mails import enter_with_mails, opened, plan
 
 OURS = Ours(KEY, ("tickets@portal.example", "tickets+t"))
-FORGED = "The sender may be forged: the mail uses no reply address of the portal"
+FORGED = "The sender may be forged: the email uses no reply address of the portal"
 OTHER = "Its subject names ticket 2, and its address is that of ticket 1"
 READER = "A reader may not change tickets; ask for the role reporter or operator"
 Receive = Callable[..., IncomingMail | None]
@@ -111,7 +111,7 @@ def test_an_address_without_an_account_answers_under_its_own_name(
     assert gone is not None
     assert (gone.state, gone.reason) == (
         "needs review",
-        "The mail that it replies to was deleted",
+        "The email that it replies to was deleted",
     )
 
 
@@ -165,7 +165,7 @@ def test_other_words_under_the_same_message_id_reach_a_person(
     second = receive(other)
     assert second is not None
     assert (second.state, second.ticket_number) == ("needs review", 1)
-    assert "An earlier mail has this Message-ID" in second.reason
+    assert "An earlier email has this Message-ID" in second.reason
     assert receive(other) is None
     assert is_known(session, read_reply(bytes(other), "portal.example"))
     attached = answer(to, "We dig.")

@@ -179,7 +179,7 @@ def test_it_is_tested_by_a_message_about_no_ticket(session: Session, receiver: R
 
 def test_a_partner_that_is_told_pushes_by_itself(session: Session) -> None:
     by = Writer(SYSTEM, Door.COMMAND, BEGIN)
-    with pytest.raises(Invalid, match="direction is push"), transaction(session):
+    with pytest.raises(Invalid, match="with a webhook receiver, choose push"), transaction(session):
         connect(session, by, "NREN", "mail", url="https://noc.example/hook", direction="both")
     with pytest.raises(Invalid, match="webhook receiver"), transaction(session):
         connect(session, by, "NREN", "mail", url="ftp://noc.example", direction="push")

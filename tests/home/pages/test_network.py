@@ -99,7 +99,7 @@ def test_down_now(session: Session, cast: Cast, visit: Enter, opened: Open) -> N
             f"{PIC} event {on_pic}",
             "degraded",
             "started 2 h ago",
-            "backup: none recorded",
+            "backup: none in the registry",
             f"#{number}",
         ],
     ]
@@ -214,7 +214,7 @@ def test_only_the_present_is_shown(session: Session, cast: Cast, visit: Enter) -
     report(session, cast, begun, over, now=now)
     report(session, cast, begun, None, now=now, link=None, site="DE-KIT")
     page = visit(cast.operator).read("/")
-    assert "All quiet: no link is reported down or degraded, and it is monitored." in page.text
+    assert "No link is reported down or degraded. The only link in use is monitored." in page.text
 
 
 def head(visitor: Visitor) -> tuple[str, list[str]]:
@@ -247,7 +247,7 @@ def test_quiet_only_where_every_link_is_monitored(
     assert ("/links", "1 of 2 links is not monitored") in visitor.read("/").links
     report(session, cast, "1 10:00", over, now=now, link=PIC, source="other")
     words, marks = head(visitor)
-    assert words == ("All quiet: no link is reported down or degraded, and all 2 are monitored.")
+    assert words == ("No link is reported down or degraded. All 2 links in use are monitored.")
     assert len(marks) == 1
     assert marks != grey
     # one of the two sources dies

@@ -63,7 +63,7 @@ def test_operators_see_what_failed_and_try_it_again(
     assert "Not delivered" not in visit(cast.kit).read("/tickets/1").text
     page = visitor.read(f"/mails/{failed.id}")
     assert "kit created this ticket." in page.text
-    assert "in carbon copy" in page.text
+    assert "because you are in carbon copy" in page.text
     assert stop_path(failed) not in page.text, "an operator is not who got it"
     answer = visitor.send(f"/mails/{failed.id}/again", {})
     assert answer.status_code == 303
@@ -134,7 +134,7 @@ def test_addresses_that_are_none_are_shown_to_operators(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
     opened(session, cast.ggus, submitter_mail="Ann Other", carbon_copy="ok@cc.example; nowhere")
-    words = "Not notified, because not a mail address: Ann Other, nowhere"
+    words = "Not notified, because not an email address: Ann Other, nowhere"
     assert words in visit(cast.operator).read("/tickets/1").text
     assert words not in visit(cast.kit).read("/tickets/1").text
     assert [mail.address for mail in plan(session)] == ["ok@cc.example"]
@@ -165,7 +165,7 @@ def test_a_person_chooses_and_watches(session: Session, cast: Cast, visit: Enter
     assert form.data()["csrf_token"]
     assert visitor.send(f"/tickets/{number}/watch", {"watch": "perhaps"}).status_code == 422
     assert visitor.send(f"/tickets/{number}/watch", {"watch": "yes"}).status_code == 303
-    assert "You get this ticket's updates by mail." in visitor.read(f"/tickets/{number}").text
+    assert "You get this ticket's updates by email." in visitor.read(f"/tickets/{number}").text
     assert "Watched by many" in visitor.read("/profile").text
     assert visitor.send("/profile/mails", {"choice": "digest"}).status_code == 303
     assert visitor.read("/profile").form("/profile/mails").values("choice") == ["digest"]
@@ -204,14 +204,14 @@ def test_who_watches_and_gets_no_mails_is_told_so(
     visitor.read(f"/tickets/{number}")
     visitor.send(f"/tickets/{number}/watch", {"watch": "yes"})
     for choice, words in (
-        ("each", "You get this ticket's updates by mail."),
+        ("each", "You get this ticket's updates by email."),
         ("digest", "This ticket's updates are in your daily digest."),
         ("never", "You watch this ticket, but your notifications are off: change that ."),
     ):
         visitor.send("/profile/mails", {"choice": choice})
         assert words in visitor.read(f"/tickets/{number}").text
     visitor.send("/profile/mail", {"mail": "", "password": PASSWORD})
-    words = "You watch this ticket, but you have no mail address: add one ."
+    words = "You watch this ticket, but you have no email address: add one ."
     assert words in visitor.read(f"/tickets/{number}").text
 
 

@@ -89,8 +89,8 @@ def test_everybody_concerned_is_told_once_and_nobody_of_an_own_change(
         carbon_copy="NOC@kit.example; other@cc.example, kit@people.example",
     )
     expected = {
-        "NOC@kit.example": "in carbon copy and as contact of DE-KIT",
-        "other@cc.example": "in carbon copy",
+        "NOC@kit.example": "because you are in carbon copy and as contact of DE-KIT",
+        "other@cc.example": "because you are in carbon copy",
         # a site without a network contact: all it has
         "csirt@pic.example": "as contact of ES-PIC",
     }
@@ -99,7 +99,9 @@ def test_everybody_concerned_is_told_once_and_nobody_of_an_own_change(
         watch_ticket(session, writer(cast.reader), number)
         watch_ticket(session, writer(cast.reader), number)
         watch_ticket(session, writer(cast.operator), number)
-    kit = {"kit@people.example": "because you created this ticket and in carbon copy"}
+    kit = {
+        "kit@people.example": "because you created this ticket and because you are in carbon copy"
+    }
     reader = {"reader@people.example": "because you watch this ticket"}
     changed(session, cast.operator, number, public_comment="Seen.")
     assert told(session) == expected | kit | reader
@@ -124,7 +126,7 @@ def test_the_submitter_whom_a_partner_names_is_told_but_not_of_own_words(
         submitter_mail="ann@users.example",
         carbon_copy="not an address; cc@users.example",
     )
-    cc = {"cc@users.example": "in carbon copy"}
+    cc = {"cc@users.example": "because you are in carbon copy"}
     submitter = {"ann@users.example": "as submitter of this ticket"}
     assert told(session) == cc, "the submitter made it"
     changed(session, cast.ggus, number, public_comment="Mine", author="ann other")
@@ -143,7 +145,7 @@ def test_who_comes_to_be_concerned_is_told_alone(session: Session, cast: Cast) -
     changed(session, cast.admin, number, sites=("DE-KIT", "ES-PIC"), carbon_copy="a@cc.example")
     assert told(session) == {
         "csirt@pic.example": "as contact of ES-PIC",
-        "a@cc.example": "in carbon copy",
+        "a@cc.example": "because you are in carbon copy",
     }
 
 

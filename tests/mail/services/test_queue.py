@@ -73,7 +73,7 @@ def test_an_account_chooses_for_its_address_whatever_the_address_said_before(
     with transaction(session):
         set_mail(session, writer(cast.reader), find_user(session, "reader"), "New@people.example")
     opened(session, cast.operator, carbon_copy="new@people.example")
-    assert told(session) == {"new@people.example": "in carbon copy"}
+    assert told(session) == {"new@people.example": "because you are in carbon copy"}
 
 
 def test_nobody_silences_a_contact_by_writing_its_address_as_an_own_one(

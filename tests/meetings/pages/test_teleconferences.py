@@ -75,7 +75,7 @@ def test_setting_says_what_it_did(cast: Cast, visit: Visit) -> None:
     chair = visit(cast.operator)
     number = asked(visit(cast.kit))
     was_set(chair, number)
-    told = "Participants with a mail address get a mail."
+    told = "Participants with an email address get an email."
     assert f"Meeting scheduled. {told}" in chair.read(f"{TCS}/{number}").text
     was_set(chair, number)
     assert "Nothing was changed, and nobody is notified." in chair.read(f"{TCS}/{number}").text
@@ -93,7 +93,7 @@ def test_from_the_request_to_the_minutes(session: Session, cast: Cast, visit: Vi
     page = reader.read(path)
     assert "requested" in page.text
     assert not [form for form in page.forms if form.action.endswith(("/set", "/decline"))]
-    assert (path, f"TC {number}") in chair.read(TCS).links
+    assert (path, f"Meeting {number}") in chair.read(TCS).links
     form = chair.read(path).form(f"{path}/set")
     assert form.values("chosen") == [f"{DAY:%Y-%m-%dT%H:%M:%SZ}"], "the first is chosen"
     refused = chair.send(f"{path}/set", {**form.data(), "place": "", "length": "five"})
@@ -237,7 +237,11 @@ def test_hostile_fields_are_refused_in_words_and_kept(
         (f"{TCS}/new", {**good, "time_3": "soon"}, "Proposed time 3 is not a readable time"),
         (f"{TCS}/new", {}, "Quarter: choose one of"),
         (f"{TCS}/new", {**good, "reason": ""}, "Reason is required"),
-        (f"{path}/set", {**setting, "start": "never"}, "is not a readable time; write Tuesday"),
+        (
+            f"{path}/set",
+            {**setting, "start": "never"},
+            "is not a readable time. Use for example: Tuesday",
+        ),
         (f"{path}/set", {**setting, "start": "", "chosen": "2013"}, "Select a proposed time"),
         (f"{path}/set", {**setting, "length": "1e3"}, "10 to 480 minutes"),
         (f"{path}/set", {**setting, "place": "a\x00"}, "control character"),
@@ -315,7 +319,7 @@ def test_the_series_stands_on_top(cast: Cast, visit: Visit) -> None:
     assert "cancelled until further notice" not in reader.read(TCS).text
     assert chair.send(f"{TCS}/series/cancel", {"series_reason": HOSTILE}).status_code == 303
     page = reader.read(TCS)
-    assert "The OPS-WG TC is cancelled until further notice" in page.text
+    assert "Regular operations meetings are cancelled until further notice" in page.text
     assert "Meetings take place on request" in page.text
     assert " ".join(HOSTILE.split()) in page.text
     assert "admin," in page.text
@@ -366,7 +370,13 @@ def test_a_list_has_pages(session: Session, cast: Cast, visit: Visit) -> None:
             for number in range(51)
         )
     page = visitor.read(TCS)
-    assert len([url for url, word in page.links if word.startswith("TC ")]) == 50
+    assert (
+        len([url for url, word in page.links if word.startswith("Meeting ") and TCS in url]) == 50
+    )
     older = next(url for url, word in page.links if word == "Earlier")
-    assert [word for _, word in visitor.read(older).links if word.startswith("TC ")] == ["TC 1"]
+    assert [
+        word
+        for url, word in visitor.read(older).links
+        if word.startswith("Meeting ") and TCS in url
+    ] == ["Meeting 1"]
     assert visitor.get(f"{TCS}?held=x").status_code == 404

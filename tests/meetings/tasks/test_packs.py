@@ -126,7 +126,7 @@ def test_every_number_is_that_of_the_pages(
     file, texts = made(session, cast, number)
     reader = logged_in(app, session, cast)
 
-    slide = titled(file, "Events matching per T1")
+    slide = titled(file, "Detected events and tickets per T1")
     answer = reader.get("/statistics/matching.csv?from=2012-Q4&to=2013-Q1").text
     rows = list(csv.DictReader(io.StringIO(answer)))
     charted = chart_of(slide)
@@ -223,7 +223,7 @@ def test_slides_stand_in_the_order_of_the_chair(
     assert [title_of(slide) for slide in file.slides] == [
         "LHCOPN operations",
         "Long-standing tickets",
-        "Events matching per T1, 2012-Q4 to 2013-Q1",
+        "Detected events and tickets per T1, 2012-Q4 to 2013-Q1",
         "Tickets per quarter",
     ]
     row = next(row for row in table_of(file.slides[1]) if row[1].startswith("=1+1"))
@@ -291,7 +291,7 @@ def test_a_failure_is_told_and_the_next_try_begins_anew(
     session.rollback()
     pack = session.get_one(MeetingPack, number)
     assert pack.state == "waiting"
-    assert "Step “Counting: Events matching per T1”: internal error" in pack.trouble
+    assert "Step “Counting: Detected events and tickets per T1”: internal error" in pack.trouble
     assert pack.trouble.endswith("(RuntimeError: the disk is full)")
     session.rollback()
     make_pack(context, {"id": number})

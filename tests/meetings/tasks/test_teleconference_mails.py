@@ -115,7 +115,7 @@ def test_invited_moved_added_and_cancelled(
         assert str(event["DESCRIPTION"]) == (
             f"{REASON}\n\nAgenda: https://portal.example/reports/teleconferences/{number}"
         )
-        assert subject == "LHCOPN OPS-WG TC on 2013-03-15 12:00 UTC: 2013-Q1"
+        assert subject == "LHCOPN OPS-WG meeting on 2013-03-15 12:00 UTC: 2013-Q1"
         uids.add(str(event["UID"]))
 
     set_it(session, cast.admin, number, Setting(LATER, 60, "R1-001"))

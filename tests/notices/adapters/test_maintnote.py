@@ -253,7 +253,7 @@ def test_hostile_files_are_kept_for_a_person_and_soon(content: bytes) -> None:
 )
 def test_a_mail_of_too_many_headers_is_not_taken_apart(content: bytes) -> None:
     began = thread_time()
-    assert "headers of the mail are too many or too long to be read" in the_reason(content)
+    assert "headers of the email are too many or too long to be read" in the_reason(content)
     assert thread_time() - began < 1  # 400,000 of them took a request 7.4 s
 
 

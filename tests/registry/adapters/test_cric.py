@@ -25,7 +25,7 @@ def test_records_are_read_as_they_are() -> None:
     content = parse(cric_sample.CONTENT)
     assert content.count == cric_sample.RECORDS
     assert content.faults == (
-        "broken.example: left out, netsites is no object of at most 200 entries",
+        "broken.example: left out, netsites is not an object of at most 200 entries",
     )
     assert content.sites[0] == CricSite(
         name="CERN-PROD",
@@ -47,16 +47,16 @@ def test_records_are_read_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "no JSON"),
-        (b"<html>", "no JSON"),
-        (b'{"a": {', "no JSON"),
-        (b"\xff\xfe", "no JSON in UTF-8"),
+        (b"", "not JSON"),
+        (b"<html>", "not JSON"),
+        (b'{"a": {', "not JSON"),
+        (b"\xff\xfe", "not JSON in UTF-8"),
         (b"[]", "must be a JSON object"),
         (b'"x"', "must be a JSON object"),
-        (b"[" * 200_000, "nesting beyond reason"),
-        (b'{"a": {"rc_tier_level": NaN}}', "number or nesting beyond reason"),
-        (b'{"a": {"rc_tier_level": ' + b"9" * 5000 + b"}}", "number or nesting beyond reason"),
-        (b'{"a": 5}', "No record of CRIC's source can be read"),
+        (b"[" * 200_000, "nested too deeply"),
+        (b'{"a": {"rc_tier_level": NaN}}', "a number that is too large"),
+        (b'{"a": {"rc_tier_level": ' + b"9" * 5000 + b"}}", "a number that is too large"),
+        (b'{"a": 5}', "No record of the data from CRIC can be read"),
         (json.dumps({str(n): {} for n in range(20_001)}).encode(), "more than 20000 records"),
         (b" " * (reading.MAX_BYTES + 1), "larger than 20 MiB"),
     ],

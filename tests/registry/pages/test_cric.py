@@ -141,11 +141,11 @@ def test_an_alarm_is_shown_and_changes_nothing(session: Session, cast: Cast, vis
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"<html>", "CRIC's source is no JSON"),
+        (b"<html>", "The data from CRIC is not JSON"),
         (b"[]", "must be a JSON object"),
-        (b"", "CRIC's source is no JSON"),
-        (b"\xff", "no JSON in UTF-8"),
-        (b'{"<script>alert(1)</script>": 5}', "No record of CRIC's source can be read"),
+        (b"", "The data from CRIC is not JSON"),
+        (b"\xff", "not JSON in UTF-8"),
+        (b'{"<script>alert(1)</script>": 5}', "No record of the data from CRIC can be read"),
     ],
 )
 def test_what_is_no_source_is_told(

@@ -84,7 +84,9 @@ def test_a_link_now_and_whether_its_backup_works(
     cast: Cast, visit: Enter, opened: Open, happened: Happened, now: datetime
 ) -> None:
     visitor = visit(cast.operator)
-    assert part(visitor, OF_KIT, "h-state").startswith("Now unmonitored No source ever reported it")
+    assert part(visitor, OF_KIT, "h-state").startswith(
+        "Now unmonitored No monitoring source has ever reported on this link"
+    )
     number = happened(3 * HOUR, None)
     found = part(visitor, OF_KIT, "h-state")
     assert found.startswith(f"Now down, no ticket Event {number} since ")
@@ -116,7 +118,7 @@ def test_90_days_of_a_link(cast: Cast, visit: Enter, happened: Happened, now: da
     page = html.fromstring(visitor.get(OF_KIT).text)
     (strip,) = page.xpath("//section[@aria-labelledby = 'h-past']//svg[contains(@class, 'days')]")
     assert strip.get("role") == "img"
-    assert strip.get("aria-label").startswith("90 days until ")
+    assert strip.get("aria-label").startswith("90 days to ")
     assert "1 down, 1 degraded" in strip.get("aria-label")
     cells = strip.xpath("./path/title")
     assert len(cells) == 90

@@ -156,7 +156,7 @@ def test_a_page_shows_facts_sources_names_links_and_tickets(
         "200 Gb/s edited by admin",
         "network: Sample NOC, noc@kit.example",
         "because: checked with the site",
-        "admin by portal",
+        "admin in the portal",
     ):
         assert words in page.text, words
     links = dict(page.links)

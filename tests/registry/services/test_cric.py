@@ -133,7 +133,7 @@ def test_faults_of_the_source_are_found(session: Session, cast: Cast) -> None:
         change_site(session, writer(cast.admin), "DE-KIT", {"tier_until": date(2012, 1, 1)})
     found = compare_with_registry(session, parse(cric_sample.CONTENT), TODAY).findings
     assert list(found) == [
-        "broken.example: left out, netsites is no object of at most 200 entries",
+        "broken.example: left out, netsites is not an object of at most 200 entries",
         "tier2.example: false lhcopn_active flag: NetSite net-tier2.example claims 100 Gb/s, but"
         " the registry knows no such T0 or T1",
         "nren.example: false lhcopn_active flag: NetSite net-nren.example claims nothing, but the"
@@ -327,7 +327,8 @@ def test_an_empty_or_much_smaller_source_is_an_alarm(
     session.rollback()
     records = dict(list(json.loads(cric_sample.CONTENT).items())[:count])
     reading = read(session, cast, json.dumps(records).encode())
-    words = "is empty" if not count else f"has {count} records, fewer than 80% of the 8"
+    records_of = {1: "1 record"}.get(count, f"{count} records")
+    words = "is empty" if not count else f"has {records_of}, fewer than 80% of the 8"
     assert words in reading.run.alarm
     assert reading.comparison.wanted == ()
     assert {key: (p.state, p.last_seen_at) for key, p in waiting(session).items()} == before

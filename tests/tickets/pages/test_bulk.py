@@ -158,7 +158,7 @@ def test_a_reporter_changes_its_own_and_sees_only_its_own_results(
     visitor = visit(cast.kit)
     preview = previewed(visitor, [mine, foreign, 987654], priority="urgent")
     assert "1 of 2 tickets will change, 1 cannot be changed" in preview.text
-    assert "A reporter changes tickets that it wrote" in preview.text
+    assert "Reporters may change only tickets that they wrote" in preview.text
     assert "responsible_site" not in preview.form("/tickets/bulk/preview").names
     answer = visitor.send("/tickets/bulk", data_of(preview, agree="yes"))
     assert visitor.get(answer.location).status_code == 200

@@ -160,7 +160,7 @@ def test_the_filter_of_the_address_holds(
         assert sorted(row["number"] for row in rows(visitor, query)) == expected, query
     answer = visitor.get("/tickets.csv?state=nonsense")
     assert answer.status_code == 422
-    assert "State has a value that does not exist" in answer.text
+    assert "State: unknown value. Use one of: " in answer.text
 
 
 @pytest.mark.parametrize("file", ["/tickets.csv", "/tickets.xlsx"])

@@ -61,7 +61,7 @@ def test_a_ticket_is_merged_read_on_its_masters_page_and_separated(
 
     page = visitor.read(f"/tickets/{double}")
     assert f"Duplicate of #{master} Cable cut" in page.text
-    assert "Comments added here also appear there" in page.text
+    assert "Later comments on this ticket also appear on the other ticket" in page.text
     assert "merged this ticket into another" in page.text
     assert MERGED_COMMENT in page.text
     assert not page.has_form(f"/tickets/{double}/merge")
@@ -101,8 +101,8 @@ def test_a_merge_is_taken_back_on_the_page_of_the_master_and_in_place(
         ("GGUS-12", "Merge into ticket: enter digits only"),
         ("", "Merge into ticket is required"),
         ("1", "cannot be merged into itself"),
-        ("2", "Ticket 2 is unsolved, so that nobody works on it any more"),
-        ("3", "Ticket 3 is of category maintenance and this one of incident"),
+        ("2", "Ticket 2 is unsolved; reopen it first"),
+        ("3", "Ticket 3 is of category maintenance and this one of category incident"),
     ],
 )
 def test_what_cannot_be_merged_is_refused_in_words_and_kept(
@@ -128,9 +128,9 @@ def test_who_was_overtaken_is_told(
     visitor = visit(cast.operator)
     assert visitor.send(f"/tickets/{one}/merge", {"master": str(two)}).status_code == 303
     for number, master, words in (
-        (two, one, f"Ticket {one} is unsolved, so that nobody works on it any more"),
-        (one, three, "The duplicate has a master already"),
-        (two, three, "The duplicate is the master of others"),
+        (two, one, f"Ticket {one} is unsolved; reopen it first"),
+        (one, three, "The duplicate already has an original"),
+        (two, three, "The duplicate has duplicates itself"),
     ):
         answer = visitor.send(f"/tickets/{number}/merge", {"master": str(master)})
         assert answer.status_code == 422
@@ -148,7 +148,7 @@ def test_who_may_merge(session: Session, cast: Cast, visit: Enter, opened: Open)
     kit = visit(cast.kit)
     answer = kit.send(f"/tickets/{own}/merge", {"master": str(other)})
     assert answer.status_code == 422
-    assert f"You may not change ticket {other}: A reporter changes" in answer.text
+    assert f"You may not change ticket {other}: Reporters may change only" in answer.text
     assert kit.send(f"/tickets/{second}/merge", sent).status_code == 303
     assert state_of(session, second) == "unsolved"
     for role, number in (("related", own), ("duplicate_of", "x")):

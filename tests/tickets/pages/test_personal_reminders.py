@@ -74,7 +74,7 @@ def test_a_person_is_reminded_and_moves_it_and_nobody_else_sees_it(
     ("typed", "words"),
     [
         ("", "When: enter a time"),
-        ("soon", "When is not a readable time; write Tuesday, tomorrow 9:00, in 3 days"),
+        ("soon", "When is not a readable time. Use for example: Tuesday, tomorrow 9:00, in 3 days"),
         ("2013-03-06 12:00", "When: the time must be in the future; 2013-03-06 12:00 UTC is past"),
         ("2 h ago", "When: the time must be in the future; "),
         ("now", "When: the time must be in the future; "),
@@ -163,7 +163,7 @@ def test_who_gets_no_mails_is_told_where_the_reminder_shows(
     session: Session, cast: Cast, visit: Enter, opened: Open
 ) -> None:
     number = opened()
-    visitor, words = visit(cast.reader), "Shown on your home page only, because you get no mails."
+    visitor, words = visit(cast.reader), "Shown on your home page only, because you get no emails."
     assert words in visitor.read(f"/tickets/{number}").text  # no address
     with transaction(session):
         session.get_one(User, cast.reader.account_id).mail = "reader@people.example"

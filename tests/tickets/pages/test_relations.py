@@ -77,7 +77,7 @@ def test_a_parent_shows_how_many_children_are_finished(
         ("GGUS-12", "Ticket number: enter digits only"),
         ("", "Ticket number is required"),
         ("1", "A ticket cannot be related to itself"),
-        ("2", "The child has a parent already"),
+        ("2", "The child already has a parent"),
     ],
 )
 def test_a_number_that_cannot_be_related_is_refused_in_words_and_kept(

@@ -221,7 +221,7 @@ def test_known_but_not_allowed_is_403_with_the_reason_and_keeps_what_was_typed(
     }
     for who, reason in (
         (cast.reader, "A reader may not change tickets"),
-        (cast.pic, "A reporter changes tickets that it wrote, or where its site is affected"),
+        (cast.pic, "Reporters may change only tickets that they wrote, or for which their site is"),
     ):
         visitor = visit(who)
         page = visitor.read(f"/tickets/{number}")
@@ -278,7 +278,7 @@ def test_a_related_issue_is_a_url(
     path = f"/tickets/{number}/edit"
     answer = visitor.send(path, form_of(visitor, path) | {"related_issue": text})
     assert answer.status_code == 422
-    assert "Related issue is no URL; it begins with http://, https:// or mailto:" in answer.text
+    assert "Related issue is not a URL; start it with http://, https:// or mailto:" in answer.text
     assert text in PageReader(answer.text).form(path).values("related_issue")
     store_issue(session, number, text)  # an old ticket: the rest of it can be edited
     answer = visitor.send(path, form_of(visitor, path) | {"title": "mended"})
@@ -494,7 +494,7 @@ def test_texts_are_shown_as_they_are(
         (Door.PORTAL, "in the portal"),
         (Door.SOAP, "over SOAP"),
         (Door.NATIVE, "over SOAP, service LHCOPN"),
-        (Door.COMMAND, "by command"),
+        (Door.COMMAND, "from the command line"),
         (Door.SYSTEM, "automatically"),
     ],
 )

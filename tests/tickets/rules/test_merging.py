@@ -26,12 +26,12 @@ def test_what_may_be_merged(category: str, of_master: str, state: str) -> None:
 @pytest.mark.parametrize(
     ("category", "of_master", "state", "words"),
     [
-        ("maintenance", "incident", "new", "neither replaces the other"),
-        ("incident", "maintenance", "new", "neither replaces the other"),
-        ("change", "maintenance", "new", "neither replaces the other"),
-        ("incident", "test", "new", "neither replaces the other"),
-        ("test", "incident", "new", "neither replaces the other"),
-        ("incident", "incident", "solved", "Ticket 1 is solved, so that nobody works on it"),
+        ("maintenance", "incident", "new", "they cannot be merged"),
+        ("incident", "maintenance", "new", "they cannot be merged"),
+        ("change", "maintenance", "new", "they cannot be merged"),
+        ("incident", "test", "new", "they cannot be merged"),
+        ("test", "incident", "new", "they cannot be merged"),
+        ("incident", "incident", "solved", "Ticket 1 is solved; reopen it first"),
         ("incident", "incident", "unsolved", "Ticket 1 is unsolved"),
         ("incident", "incident", "verified", "Ticket 1 is verified"),
         ("incident", "incident", "closed", "Ticket 1 is closed"),

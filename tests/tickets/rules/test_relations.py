@@ -64,12 +64,12 @@ PARENT, OF = RelationRole.PARENT, RelationRole.DUPLICATE_OF
 @pytest.mark.parametrize(
     ("standing", "wanted", "words"),
     [
-        ([(1, PARENT, 2)], (1, PARENT, 3), "parent already"),
+        ([(1, PARENT, 2)], (1, PARENT, 3), "already has a parent"),
         ([(1, PARENT, 2)], (2, PARENT, 1), "circle"),
         ([(1, PARENT, 2), (2, PARENT, 3)], (3, PARENT, 1), "circle"),
-        ([(1, OF, 2)], (1, OF, 3), "master already"),
+        ([(1, OF, 2)], (1, OF, 3), "already has an original"),
         ([(1, OF, 2)], (3, OF, 1), "duplicate itself"),
-        ([(1, OF, 2)], (2, OF, 3), "master of others"),
+        ([(1, OF, 2)], (2, OF, 3), "has duplicates itself"),
         ([(1, OF, 2)], (2, OF, 1), "duplicate itself"),
     ],
 )

@@ -182,7 +182,7 @@ def test_who_answers_for_whom(session: Session, cast: Cast) -> None:
     for actor, reason in (
         (cast.pic, "own sites"),
         (cast.reader, "reader"),
-        (cast.ggus, "does not answer for this site"),
+        (cast.ggus, "may not respond for this site"),
         (replace(cast.ggus, site_ids=frozenset({kit}), read_only=True), "read-only"),
     ):
         with pytest.raises(Forbidden, match=reason):
@@ -207,7 +207,7 @@ def test_answers_are_given_while_the_ticket_is_open(session: Session, cast: Cast
         answer(session, cast.kit, number, "DE-KIT", "accepted")
     assert answerable_sites(cast.operator, ticket_of(session, cast, number)) == []
     incident = opened(session, cast.operator, category="incident", links=(LINK,))
-    with pytest.raises(Invalid, match="only a change"):
+    with pytest.raises(Invalid, match="only changes need acceptance"):
         answer(session, cast.kit, incident, "DE-KIT", "accepted")
 
 

@@ -211,8 +211,8 @@ def test_circles_and_chains_are_refused(session: Session, cast: Cast) -> None:
     for number, master, words in (
         (two, one, "Ticket 1 is unsolved"),
         (three, one, "Ticket 1 is unsolved"),
-        (two, three, "master of others"),
-        (one, three, "has a master already"),
+        (two, three, "has duplicates itself"),
+        (one, three, "already has an original"),
         (one, one, "into itself"),
     ):
         with pytest.raises(Invalid, match=words):

@@ -125,7 +125,10 @@ def test_the_first_that_holds(
 
 def test_a_link_that_no_source_ever_reported_is_unmonitored_unless_tickets_say_more() -> None:
     found = state_of_link([], [], NEVER)
-    assert (found.words, found.reason) == ("unmonitored", "No source ever reported it")
+    assert (found.words, found.reason) == (
+        "unmonitored",
+        "No monitoring source has ever reported on this link",
+    )
     minor = state_of_link([], [said(impact="none")], NEVER)
     assert (minor.words, minor.beside) == (
         "unmonitored",

@@ -84,7 +84,7 @@ def test_a_person_creates_one_and_sees_its_secret_once(
         ),
         ("kinds", (), "Choose at least one of"),
         ("kinds", ("ticket.created", "ticket.exploded"), "Choose at least one of"),
-        ("filter", "state=molten", "State has a value that does not exist"),
+        ("filter", "state=molten", "State: unknown value. Use one of: "),
         ("filter", "desk=my sites", "Not a ticket filter"),
         ("filter", "nonsense", "Not a ticket filter"),
         ("filter", "x" * 2001, "at most 2000"),
@@ -155,7 +155,7 @@ def test_secrets_are_changed_without_a_gap(session: Session, cast: Cast, visit: 
     assert visitor.send("/webhooks/1/add-secret", {"password": PASSWORD}).status_code == 303
     assert "whsec_" in visitor.get("/webhooks/1").text
     third = visitor.send("/webhooks/1/add-secret", {"password": PASSWORD})
-    assert "Two secrets are live already" in third.text
+    assert "Two secrets are already active" in third.text
     assert visitor.send("/webhooks/1/end-secret", {"secret_id": "1"}).status_code == 303
     assert [one.id for one in session.scalars(select(WebhookSecret))] == [2]
     assert visitor.send("/webhooks/1/end-secret", {"secret_id": "x"}).status_code == 422

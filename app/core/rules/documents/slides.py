@@ -43,16 +43,16 @@ SLIDE_WORDS: Final[Mapping[SlideKind, tuple[str, str]]] = {
         _("How many tickets were created in each month"),
     ),
     SlideKind.MATCHING: (
-        _("Events matching per T1"),
-        _("Detected events >= 1 h and related events in tickets; two quarters on a slide"),
+        _("Detected events and tickets per T1"),
+        _("Detected events >= 1 h, and how many of them have a ticket; two quarters per slide"),
     ),
     SlideKind.UNDOCUMENTED: (
         _("Events without a ticket"),
-        _("Each detected event >= 1 h that no ticket documents"),
+        _("Detected events >= 1 h without a ticket"),
     ),
     SlideKind.DUTIES: (
         _("Tickets due"),
-        _("By responsible site: tickets that the rule in force required, and which are missing"),
+        _("Tickets required by the rule in force, and missing ones, by responsible site"),
     ),
     SlideKind.WHAT_IF: (
         _("Rule comparison"),
@@ -60,11 +60,11 @@ SLIDE_WORDS: Final[Mapping[SlideKind, tuple[str, str]]] = {
     ),
     SlideKind.STANDING: (
         _("Long-standing tickets"),
-        _("What is open now and was created more than 30 days ago"),
+        _("Open tickets that were created more than 30 days ago"),
     ),
     SlideKind.REPORTS: (
         _("Quarterly reports"),
-        _("Which site has reported which quarter, and which reports are missing"),
+        _("Submitted and missing reports by site and quarter"),
     ),
 }
 """What each is called and what it shows, in the order in which they are offered."""

@@ -57,19 +57,19 @@ def open_mail(content: bytes) -> Message:
     boundaries = folded.count(b"boundary")
     lines = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if boundaries > MAX_PARTS or (_REPORT in folded and lines.count(b"\n\n") > _MAX_BLOCKS):
-        raise UnreadableMail("The mail has too many parts to be read")
+        raise UnreadableMail("The email has too many parts to be read")
     if lines.count(b"\n") * max(boundaries, 1) > _MAX_LINES:
-        raise UnreadableMail("The mail has too many lines to be read")
+        raise UnreadableMail("The email has too many lines to be read")
     if (
         next(islice(_HEADER.finditer(lines), _MAX_HEADERS, None), None) is not None
         or len(lines.partition(b"\n\n")[0]) > _MAX_HEAD
     ):
         raise UnreadableMail(
-            f"The headers of the mail are too many or too long to be read; at most"
+            f"The headers of the email are too many or too long to be read; at most"
             f" {_MAX_HEADERS} header lines and {_MAX_HEAD // 1024} kB of headers are allowed"
         )
     if any(len(found[0]) > _MAX_HEADER_LENGTH for found in _CONTENT_HEADER.finditer(lines)):
-        raise UnreadableMail("A header of the mail is too long to be read")
+        raise UnreadableMail("A header of the email is too long to be read")
     try:
         return BytesParser(policy=compat32).parsebytes(content)
     except FAILURES:

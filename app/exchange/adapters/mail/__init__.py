@@ -26,8 +26,8 @@ class _Mail(PartnerKind):
             raise Invalid(
                 "direction",
                 _(
-                    "By mail the partner is notified of changes: its direction is push, or both"
-                    " where its ticket system writes mails, too; by webhooks it is push"
+                    "The portal sends changes to this partner: choose push, or both if its ticket"
+                    " system also writes emails; with a webhook receiver, choose push"
                 ),
             )
         if is_receiver:
@@ -37,7 +37,7 @@ class _Mail(PartnerKind):
             raise Invalid(
                 "url",
                 _(
-                    "A connection by mail needs a mail address, such as mailto:noc@site.example,"
+                    "Enter an email address, such as mailto:noc@site.example,"
                     " or the address of a webhook receiver, such as https://noc.example/hook"
                 ),
             )
@@ -54,7 +54,7 @@ class _Mail(PartnerKind):
 
 KIND: Final = _Mail(
     name="mail",
-    label=_("Structured mail"),
+    label=_("Structured email"),
     texts=("title", "solution"),
     is_notified=True,
     answers_here=True,

@@ -40,9 +40,9 @@ class MailNotices:
     def test(self, _ticket: str = "") -> Iterator[Check]:
         """Delivery of mails is visible in their queue; without a mailbox of ours the partner cannot
         answer them."""
-        yield Check(_("Mails are queued"))
+        yield Check(_("Emails are queued"))
         problem = "" if self._mailbox else _("MAIL_REPLY_TO is not set")
-        yield Check(_("Answers by mail"), problem, for_reading=True)
+        yield Check(_("Replies by email"), problem, for_reading=True)
 
     def find(self, reference: str) -> Sequence[str]:
         """There is no system to query."""

@@ -376,13 +376,14 @@ class RequestTracker:
             found = ""
         if not found:
             return _(
-                "It does not name its version; the portal was tried with RT %(tried)s", tried=TRIED
+                "It does not report its version; the portal was tested with RT %(tried)s",
+                tried=TRIED,
             )
         found = storable_text(found, 40)
         if found.startswith(TRIED):
-            return _("RT %(found)s, with which the portal was tried", found=found)
+            return _("RT %(found)s, with which the portal was tested", found=found)
         return _(
-            "RT %(found)s; the portal was only tried with RT %(tried)s", found=found, tried=TRIED
+            "RT %(found)s; the portal was only tested with RT %(tried)s", found=found, tried=TRIED
         )
 
     def _is_us(self, of: Mapping[str, Any]) -> bool:

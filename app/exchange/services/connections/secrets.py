@@ -44,7 +44,7 @@ def add_secret(
     if not secret:
         raise Invalid("secret", _("A secret is required"))
     if len(live_secrets(session, connection, use)) >= LIVE_SECRETS:
-        raise Invalid("secret", _("Two secrets are live already; revoke one first"))
+        raise Invalid("secret", _("Two secrets are already active; revoke one first"))
     row = ConnectionSecret(connection_id=connection.id, use=use, sealed="", created_at=by.now)
     session.add(row)
     session.flush()

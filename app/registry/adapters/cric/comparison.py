@@ -17,7 +17,7 @@ from datetime import date
 from typing import Any, Final
 
 from app.core.rules.errors import Invalid
-from app.core.rules.language import _
+from app.core.rules.language import _, counted
 from app.registry.adapters.cric.records import CricContent, CricSite, NetRoute, NetSite
 from app.registry.rules.records import SITE, cell_of
 from app.registry.rules.registry import SiteNameValue, bandwidth_text, covers
@@ -88,11 +88,14 @@ def alarm(count: int, before: int | None) -> str:
     if not count:
         return _("The data from CRIC is empty; nothing was changed")
     if before is not None and count < MIN_SHARE * before:
-        return _(
-            "The data from CRIC has %(count)s records,"
+        return counted(
+            "The data from CRIC has %(num)s record,"
             " fewer than %(min_share)s of the %(before)s records of the last good run;"
             " nothing was changed",
-            count=count,
+            "The data from CRIC has %(num)s records,"
+            " fewer than %(min_share)s of the %(before)s records of the last good run;"
+            " nothing was changed",
+            count,
             min_share=format(MIN_SHARE, ".0%"),
             before=before,
         )

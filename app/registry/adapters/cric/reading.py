@@ -32,7 +32,7 @@ _MAX_GBPS: Final = 1_000_000
 _LIMITS: Final = Limits(MAX_BYTES, TIME_OUT)
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": "lhcopn-portal"}
 NOT_READ: Final = "No records of CRIC could be read from this address; the portal's log says why"
-_TOO_LARGE = f"CRIC's source is larger than {MAX_BYTES // 1024 // 1024} MiB; nothing was read"
+_TOO_LARGE = f"The data from CRIC is larger than {MAX_BYTES // 1024 // 1024} MiB; nothing was read"
 
 
 def is_address(source: str) -> bool:
@@ -77,15 +77,19 @@ def parse(content: bytes) -> CricContent:
         source = json.loads(content.decode("utf-8-sig"), parse_constant=_no_number)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise Invalid("file", f"CRIC's source is no JSON: {error.msg} at {where}") from None
+        raise Invalid("file", f"The data from CRIC is not JSON: {error.msg} at {where}") from None
     except (ValueError, RecursionError):
         raise Invalid(
-            "file", "CRIC's source is no JSON in UTF-8, or has a number or nesting beyond reason"
+            "file",
+            "The data from CRIC is not JSON in UTF-8, or has a number that is too large, or is"
+            " nested too deeply",
         ) from None
     if not isinstance(source, dict):
-        raise Invalid("file", "CRIC's source must be a JSON object with a record for each site")
+        raise Invalid(
+            "file", "The data from CRIC must be a JSON object with a record for each site"
+        )
     if len(source) > _MAX_RECORDS:
-        raise Invalid("file", f"CRIC's source has more than {_MAX_RECORDS} records")
+        raise Invalid("file", f"The data from CRIC has more than {_MAX_RECORDS} records")
     sites, faults = [], list[str]()
     for name, record in source.items():
         try:
@@ -93,7 +97,9 @@ def parse(content: bytes) -> CricContent:
         except _Unreadable as error:
             faults.append(f"{_shown(name)}: left out, {error}")
     if source and not sites:
-        raise Invalid("file", f"No record of CRIC's source can be read; the first: {faults[0]}")
+        raise Invalid(
+            "file", f"No record of the data from CRIC can be read; the first: {faults[0]}"
+        )
     return CricContent(len(sites), tuple(sites), tuple(faults))
 
 
@@ -115,7 +121,7 @@ class _Reader:
 
     def __init__(self, name: str, record: object) -> None:
         if not isinstance(record, dict):
-            raise _Unreadable("it is no object")
+            raise _Unreadable("it is not an object")
         self.record: Mapping[str, Any] = record
         self.name = self._text(name, "its name")
         if not self.name:
@@ -152,7 +158,7 @@ class _Reader:
         for name, row in self._named("netroutes"):
             networks = row.get("networks")
             if not isinstance(networks, dict | None):
-                raise _Unreadable(f"networks of NetRoute {_shown(name)} is no object")
+                raise _Unreadable(f"networks of NetRoute {_shown(name)} is not an object")
             yield NetRoute(
                 name,
                 self._text(row.get("netsite"), "netsite"),
@@ -170,7 +176,7 @@ class _Reader:
         found = []
         for row in self._rows(self.record.get("sites"), "sites"):
             if not isinstance(row, dict):
-                raise _Unreadable("an entry of sites is no object")
+                raise _Unreadable("an entry of sites is not an object")
             tier = self._whole(row.get("tier_level"), "tier_level")
             vo = self._text(row.get("vo_name"), "vo_name")
             if tier in (0, 1) and vo:
@@ -182,17 +188,17 @@ class _Reader:
         if rows is None:
             return
         if not isinstance(rows, dict) or len(rows) > _MAX_ROWS:
-            raise _Unreadable(f"{what} is no object of at most {_MAX_ROWS} entries")
+            raise _Unreadable(f"{what} is not an object of at most {_MAX_ROWS} entries")
         for name, row in rows.items():
             if not isinstance(row, dict):
-                raise _Unreadable(f"an entry of {what} is no object")
+                raise _Unreadable(f"an entry of {what} is not an object")
             yield self._text(name, f"a name in {what}"), row
 
     def _rows(self, value: Any, what: str) -> list[Any]:
         if value is None:
             return []
         if not isinstance(value, list) or len(value) > _MAX_ROWS:
-            raise _Unreadable(f"{what} is no list of at most {_MAX_ROWS} entries")
+            raise _Unreadable(f"{what} is not a list of at most {_MAX_ROWS} entries")
         return value
 
     def _texts(self, value: Any, what: str) -> tuple[str, ...]:
@@ -203,7 +209,7 @@ class _Reader:
         if value is None:
             return ""
         if not isinstance(value, str):
-            raise _Unreadable(f"{what} is no text")
+            raise _Unreadable(f"{what} is not a text")
         try:
             return checked_text(what, value, _MAX_LENGTH).strip()
         except Invalid as error:
@@ -212,12 +218,12 @@ class _Reader:
     def _whole(self, value: Any, what: str) -> int | None:
         if value is None or (type(value) is int and -1 <= value < 2**32):
             return value if value != -1 else None
-        raise _Unreadable(f"{what} is no whole number from 0 to {2**32 - 1}")
+        raise _Unreadable(f"{what} is not a whole number from 0 to {2**32 - 1}")
 
     def _gbps(self, value: Any, what: str) -> float | None:
         """-1, 0 and nothing are none."""
         if value is None:
             return None
         if type(value) not in (int, float) or not (-1 <= value <= _MAX_GBPS):
-            raise _Unreadable(f"{what} is no number of Gb/s up to {_MAX_GBPS}")
+            raise _Unreadable(f"{what} is not a number of Gb/s up to {_MAX_GBPS}")
         return float(value) if value > 0 and math.isfinite(value) else None

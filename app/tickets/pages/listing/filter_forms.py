@@ -28,7 +28,7 @@ class FilterForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("Name"),
         required(_("Name")),
         filters=[one_line],
-        description=_("A short description of what it finds."),
+        description=_("Short name, such as “Open tickets at DE-KIT”."),
         render_kw={"autocomplete": "off", "maxlength": 80},
     )
     use = Radio(

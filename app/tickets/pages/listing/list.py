@@ -281,7 +281,7 @@ def _checked(name: str, value: str) -> str | date:
             raise Invalid(
                 name,
                 _(
-                    "%(label)s has a value that does not exist; allowed are: %(allowed)s",
+                    "%(label)s: unknown value. Use one of: %(allowed)s",
                     label=label,
                     allowed=allowed,
                 ),
