@@ -550,6 +550,6 @@ def test_a_list_with_an_empty_cache_takes_five_requests(
     scripts = next(path for path in needed if path.startswith("/scripts.js"))
     first = visitor.get(scripts)
     assert first.mimetype == "text/javascript"
-    assert first.text.index("closing of panels") < first.text.index("Single keys")
+    assert first.text.index("closing of panels") < first.text.index("Single-key")
     again = visitor.get(scripts, {"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.text) == (304, "")
