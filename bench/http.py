@@ -463,11 +463,13 @@ def _print_rows(
 
 
 def published_times(kind: str, document: str) -> Mapping[str, float]:
-    """The p50 of each page in milliseconds, as the table of pages in ``docs/bench.md`` says."""
+    """The p50 of each page in milliseconds, as the first table of pages in ``docs/bench.md`` says."""
     table: list[list[str]] = []
     for line in document.partition(_HEADING)[2].partition("\n## ")[0].splitlines():
         if line.startswith("|"):
             table.append([cell.strip() for cell in line.strip("|").split("|")])
+        elif table:
+            break
     head = f"{TITLES[kind]} now: p50, p95"
     if not table or head not in table[0]:
         return {}

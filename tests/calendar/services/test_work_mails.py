@@ -18,6 +18,7 @@ from app.notices.rules.notices import Circuit, Notice
 from app.notices.services.notices import take_in
 from app.registry.models.registry import Link, Site
 from app.tickets.models.tickets import Ticket
+from app.tickets.rules.tickets import Impact
 from tests.cast import NOON, Cast, writer
 from tests.mails import SENDER, body, changed, enter_with_mails, message, opened
 
@@ -82,6 +83,7 @@ def test_a_mail_about_planned_work_is_a_maintenance_notice(session: Session, cas
         summary="Maintenance: Fibre; moved",
         description=notice.description,
         organizer="tickets@portal.example",
+        ticket_impact=Impact.DEGRADED,
     )
     assert notice.description.startswith(f"Ticket #{number}, new. Impact: degraded.")
     assert notice.description.endswith(f"https://portal.example/tickets/{number}")

@@ -167,7 +167,7 @@ def test_a_ticket_says_what_the_mail_server_said(
     number = opened(session, cast.operator, carbon_copy=copies, links=(KIT,))
     assert "mails about the latest change have not been created yet" in notified(visitor, number)
     plan(session)
-    assert notified(visitor, number).startswith("Mails: 4 being sent")
+    assert notified(visitor, number).startswith("Emails: 4 being sent")
     outcomes(session, "sent", "failed", "later", "sent")
     text = notified(visitor, number)
     assert text.startswith("Notified: 2, 1 failed, 1 not accepted yet, retrying")
@@ -182,7 +182,7 @@ def test_a_ticket_says_what_the_mail_server_said(
         session.add(MailStop(address_key="a@cc.example", since=NOON))
     changed(session, cast.operator, number, public_comment="Splicing", carbon_copy="a@cc.example")
     plan(session)
-    assert notified(visitor, number).startswith("Mails: 1 being sent")
+    assert notified(visitor, number).startswith("Emails: 1 being sent")
 
 
 def test_a_site_without_an_address_is_named_with_where_to_mend_it(
