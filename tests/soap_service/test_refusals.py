@@ -209,4 +209,4 @@ def test_more_copies_than_allowed_are_fault_627(
     )
     dashed = {**CREATED, "GHD_CarbonCopy": "-oQ@out.example"}
     refused = caller.ggus("OpCreate", dashed, user="nren_b")
-    assert "ERROR (310): GHD_CarbonCopy: Carbon copy takes no address that begins" in refused.text
+    assert "ERROR (310): GHD_CarbonCopy: Carbon copy: an address cannot start" in refused.text

@@ -91,7 +91,7 @@ def test_the_mail_address_is_ones_own(session: Session, cast: Cast, visit: Enter
     assert find_user(session, "reader").mail == "noc@example.org"
     session.rollback()
     for bad, words in (
-        ("nobody", "Email address takes mail addresses"),
+        ("nobody", "Email address: use email addresses"),
         ("a@b.example,c@d.example", "Email address: enter one address only"),
         ("a@" + "b" * 253, "at most 254"),
     ):

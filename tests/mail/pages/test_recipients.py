@@ -165,7 +165,7 @@ def test_a_ticket_says_what_the_mail_server_said(
     visitor = visit(cast.pic)
     copies = "a@cc.example; b@cc.example; c@cc.example"
     number = opened(session, cast.operator, carbon_copy=copies, links=(KIT,))
-    assert "mails about the latest change have not been created yet" in notified(visitor, number)
+    assert "emails about the latest change have not been created yet" in notified(visitor, number)
     plan(session)
     assert notified(visitor, number).startswith("Emails: 4 being sent")
     outcomes(session, "sent", "failed", "later", "sent")
