@@ -122,7 +122,7 @@ def test_writing_on_one_and_reading_the_other_is_needed(session: Session, cast: 
         assert refused.value.message == NotFound().message
     with pytest.raises(Forbidden, match="reader"):
         relate(session, cast.reader, own, RELATED, foreign)
-    with pytest.raises(Forbidden, match="reporter"):
+    with pytest.raises(Forbidden, match="Reporters may change only"):
         relate(session, cast.kit, own, RELATED, foreign)
     (kits,) = opened(session, cast.kit, 1)
     relate(session, cast.kit, kits, RELATED, foreign)  # reading the other is enough
