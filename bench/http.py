@@ -463,7 +463,7 @@ def _print_rows(
 
 
 def published_times(kind: str, document: str) -> Mapping[str, float]:
-    """The p50 of each page in milliseconds, as the first table of pages in ``docs/bench.md`` says."""
+    """The p50 of each page in milliseconds, by the first table of pages in ``docs/bench.md``."""
     table: list[list[str]] = []
     for line in document.partition(_HEADING)[2].partition("\n## ")[0].splitlines():
         if line.startswith("|"):
