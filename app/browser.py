@@ -71,6 +71,7 @@ from app.home.pages import (
     places,
     profile,
     search,
+    security_txt,
     shortcuts,
     work,
 )
@@ -141,6 +142,7 @@ def register(flask_app: Flask) -> None:
         shortcuts,
         scripts,
         search,
+        security_txt,
         sites,
         links,
         profile,

@@ -565,6 +565,7 @@ Log out                         | POST /logout                          | yes | 
 Whether the portal is alive     | GET /healthz                          | yes | yes | yes | yes | yes | yes
 Whether it can do its work      | GET /readyz                           | yes | yes | yes | yes | yes | yes
 Metrics, not switched on        | GET /metrics                          | 404 | 404 | 404 | 404 | 404 | 404
+The security contact, not set   | GET /.well-known/security.txt         | 404 | 404 | 404 | 404 | 404 | 404
 The login page                  | GET /login                            | yes | yes | yes | yes | yes | yes
 Log in                          | POST /login                           | yes | yes | yes | yes | yes | -
 Second step without the first   | GET /login/code                       | login | login | login | login | login | login

@@ -27,6 +27,8 @@ from app.core.metrics_settings import MetricsSettings
 from app.core.rules.access import USUAL_COPIES_PER_DAY
 from app.core.rules.errors import Invalid, SettingError
 from app.core.rules.quarters import USUAL_DUE_DAYS, Quarter
+from app.core.security_contact_settings import NAMES as SECURITY_CONTACT_NAMES
+from app.core.security_contact_settings import SecurityContactSettings
 from app.core.sign_on_settings import NAMES as SIGN_ON_NAMES
 from app.core.sign_on_settings import SignOnSettings
 
@@ -58,6 +60,7 @@ NAMES = (
     *MAIL_NAMES,
     *SIGN_ON_NAMES,
     *METRICS_NAMES,
+    *SECURITY_CONTACT_NAMES,
 )
 """Every setting there is."""
 _REMOVED = frozenset({"KEPT_ANSWERS"})
@@ -121,6 +124,7 @@ class Settings:
     mail: MailSettings = field(default_factory=MailSettings)
     sign_on: SignOnSettings = field(default_factory=SignOnSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    security_contact: SecurityContactSettings = field(default_factory=SecurityContactSettings)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -182,6 +186,7 @@ class Settings:
             mail=MailSettings.of(values, public_url, _whole_number, PROJECT),
             sign_on=SignOnSettings.of(values, PROJECT),
             metrics=MetricsSettings.of(values),
+            security_contact=SecurityContactSettings.of(values),
         )
 
     def for_serving(self) -> Settings:
@@ -262,6 +267,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
         **settings.mail.as_environment(),
         **settings.sign_on.as_environment(),
         **settings.metrics.as_environment(),
+        **settings.security_contact.as_environment(),
     }
     if settings.reports_from is not None:
         environ["REPORTS_FROM"] = str(settings.reports_from)

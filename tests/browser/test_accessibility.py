@@ -84,6 +84,7 @@ NO_PAGES = {
     "health.alive",
     "health.ready",
     "metrics.metrics",
+    "security_txt.show",
     "scripts.joined",
     "live.listen",
     "tickets.changed",

@@ -387,6 +387,8 @@ def test_no_setting_is_lost_on_the_way_to_a_process(project: Path) -> None:
         "SIGN_ON_LAPSE_DAYS": "27",
         "METRICS_TOKEN": "fedcba9876543210" * 2,
         "METRICS_FROM": "10.0.0.0/8",
+        "SECURITY_CONTACT": "mailto:security@example.org",
+        "SECURITY_CONTACT_UNTIL": "2027-06-30",
     }
     others = {"SECRET_KEY_FILE", "MAIL_PASSWORD_FILE", "SIGN_ON_CLIENT_SECRET_FILE"}
     one_language = {"MAIL_LANGUAGE"}  # a test has no second one to choose

@@ -32,7 +32,7 @@ PUBLIC = {
     *(f"passkeys.{one}" for one in ("login", "login_options", "second", "second_options")),
     "feeds.download",
     "scripts.joined",
-    *("health.alive", "health.ready", "metrics.metrics"),
+    *("health.alive", "health.ready", "metrics.metrics", "security_txt.show"),
     "reset.take",
     "reset.reset",
     "mails.stop",
