@@ -1,7 +1,7 @@
 # Every verb of this project. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-stacks test-rest test-rt chaos check audit format venv docs texts changelog lock migration pictures bench soak bench-servers faults clean
+.PHONY: help run test test-all test-stacks test-rest test-rt chaos check audit format venv docs texts changelog release lock migration pictures bench soak bench-servers faults clean
 BIN := .venv/bin
 DEMO ?= 1
 export DEMO
@@ -16,6 +16,9 @@ SEED ?= default
 PICTURES ?=
 # Which faults to try, by words; all if none is named.
 FAULTS ?=
+# The version to release, and the private key (of ssh-keygen) that signs it.
+VERSION ?=
+SIGNING_KEY ?=
 # What to measure, and for how long to soak.
 BENCH ?= get write list
 MINUTES ?= 10
@@ -94,10 +97,9 @@ texts: ## gather all texts into translations/messages.pot; bring the catalogues 
 		$(BIN)/pybabel -q update -i translations/messages.pot -d translations -l "$$language"; done
 	@$(BIN)/pybabel -q compile -d translations
 
-changelog: ## move the texts of changelog.d to CHANGELOG.md at a release (VERSION=0.4.0)
-	@tools/venv.sh dev
-	@test -n "$(VERSION)" || { echo 'make: name the version: make changelog VERSION=0.4.0' >&2; exit 2; }
-	$(BIN)/towncrier build --yes --version "$(VERSION)"
+release: ## commit a version and build its wheel, signed, in dist/ (VERSION=0.4.0 SIGNING_KEY=~/.ssh/id_ed25519)
+	@PYTHON="$(PYTHON)" tools/venv.sh release
+	@unset DEMO; $(BIN)/python tools/release.py "$(VERSION)" "$(SIGNING_KEY)"
 
 audit: ## known weaknesses of the pinned packages (exit code 3 of the tool: not checked)
 	@PYTHON="$(PYTHON)" tools/venv.sh audit
@@ -108,6 +110,7 @@ lock: ## write the pinned requirements from requirements*.in
 	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements-pip.in -o requirements-pip.txt
 	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements-uv.in -o requirements-uv.txt
 	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements-audit.in -o requirements-audit.txt
+	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements-release.in -o requirements-release.txt
 	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements-dev.in -o requirements-dev.txt
 

@@ -1,8 +1,8 @@
-"""Where servers and the ``flask`` command find the portal.
+"""Where servers and commands find the portal.
 
-``flask`` finds ``create_app``; a server calls ``build_server`` (ASGI, as ``flask serve`` does) or
-``build`` (plain WSGI). Each loads what it needs itself: commands would spend most of their time on
-what only servers need.
+``flask`` finds ``create_app``, and ``main`` is the command ``lhcopn-portal`` of an installed
+portal; a server calls ``build_server`` (ASGI, as ``flask serve`` does) or ``build`` (plain WSGI).
+Each loads what it needs itself: commands would spend most of their time on what only servers need.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def create_app() -> Flask:
         return _application()
 
 
-def _application() -> Flask:
+def _application(*, of_commands: bool = False) -> Flask:
     import click
 
     from app import cli
@@ -56,7 +56,9 @@ def _application() -> Flask:
         settings = Settings.from_env()
         keep_files_private(settings)
         command = click.get_current_context(silent=True)
-        if command is not None and command.find_root().invoked_subcommand not in _OF_DOORS:
+        if of_commands or (
+            command is not None and command.find_root().invoked_subcommand not in _OF_DOORS
+        ):
             return cli.command_application(settings)
         from app import factory
         from app.core.database.transactions import LONG_STATEMENT_TIMEOUT
@@ -66,6 +68,19 @@ def _application() -> Flask:
         return flask_app
     except SettingError as error:
         raise SystemExit(f"Error: {error}") from None
+
+
+def main() -> None:
+    """The command ``lhcopn-portal``: the portal's own commands of ``flask``, without Flask's."""
+    from click import version_option
+    from flask.cli import ScriptInfo
+
+    with _loading():
+        flask_app = _application(of_commands=True)
+    commands = version_option(package_name="lhcopn-portal", prog_name="lhcopn-portal")(
+        flask_app.cli
+    )
+    commands.main(prog_name="lhcopn-portal", obj=ScriptInfo(create_app=lambda: flask_app))
 
 
 def build() -> WSGIApplication:
@@ -82,3 +97,7 @@ def build_server() -> Bridge:
         from app import serving
 
         return serving.build_server()
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@
 #   tools/venv.sh run    what the portal needs
 #   tools/venv.sh dev    that, and what checks and tests need
 #   tools/venv.sh audit  what the portal needs, and .venv/audit with pip-audit if it can be had
+#   tools/venv.sh release  what checks need, and .venv/release with what builds a wheel
 #
 # PYTHON=name or path asks for one interpreter; without it a working .venv is kept, else the first
 # of python3, python3.14, python3.13, python3.12, python3.11 that really runs and is 3.11 to 3.14.
@@ -58,7 +59,7 @@ need_venv_modules() {
 }
 
 want="${1:-run}"
-case "$want" in run | dev | audit) ;; *) die "usage: tools/venv.sh run|dev|audit" ;; esac
+case "$want" in run | dev | audit | release) ;; *) die "usage: tools/venv.sh run|dev|audit|release" ;; esac
 
 have="$(version_of .venv/bin/python || true)"
 if [ -n "$have" ] && ! .venv/bin/python -c 'import pip' 2>/dev/null; then
@@ -139,12 +140,18 @@ install() {
 }
 
 install run requirements.txt
-[ "$want" = dev ] && install dev requirements.txt requirements-dev.txt
+case "$want" in dev | release) install dev requirements.txt requirements-dev.txt ;; esac
 if [ "$want" = audit ] && ! [ .venv/audit/bin/pip-audit -nt requirements-audit.txt ]; then
     rm -rf .venv/audit
     .venv/bin/python -m venv .venv/audit
     .venv/audit/bin/python -m pip install -q --disable-pip-version-check --require-hashes \
         -r requirements-audit.txt >&2 || say "make: pip-audit cannot be had"
+fi
+if [ "$want" = release ] && ! [ .venv/release/bin/cyclonedx-py -nt requirements-release.txt ]; then
+    rm -rf .venv/release
+    .venv/bin/python -m venv .venv/release
+    .venv/release/bin/python -m pip install -q --disable-pip-version-check --require-hashes \
+        -r requirements-release.txt >&2 || die "the programs that build a release cannot be had"
 fi
 rm -rf .venv/uv
 exit 0

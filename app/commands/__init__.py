@@ -30,6 +30,10 @@ MODULES: Final[Mapping[str, tuple[str, str]]] = {
         "backup",
         "Restore the database from FILE, written by `flask backup`; stop the portal first.",
     ),
+    "run": (
+        "serve",
+        "Serve as `serve` does; without SECRET_KEY, a demo with sample data for this machine only.",
+    ),
     "search": ("search", "The search index."),
     "seed": ("seed", "Reference data (sites, links, the LHC's calendar) and demo tickets."),
     "serve": ("serve", "Upgrade the database, seed it, and serve the portal until Ctrl-C."),

@@ -16,8 +16,8 @@ from flask_migrate import Migrate
 from flask_migrate.cli import db as migrate_commands  # type: ignore[import-not-found]
 
 from app.commands.base import PortalGroup
+from app.core.folders import PROJECT
 from app.core.rules.errors import SettingError
-from app.core.settings import PROJECT
 from app.core.web.extensions import db
 
 

@@ -7,11 +7,12 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import date
 from time import monotonic, process_time
 
 import click
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 from sqlalchemy.orm import Session
 
 from app import demo
@@ -22,9 +23,10 @@ from app.commands.base import PortalCommand
 from app.commands.search import write_missing_words
 from app.core.database.schema import misfit, need_fitting_schema, revision_of
 from app.core.database.transactions import transaction
+from app.core.folders import BASE
 from app.core.rules.errors import SettingError
 from app.core.services.sealing import key_fits, publish_key
-from app.core.settings import PROJECT, Settings, is_loopback, process_environment
+from app.core.settings import Settings, is_loopback, process_environment
 from app.core.web.extensions import db
 from app.exchange.models.connections import Connection, ConnectionSecret
 from app.reference.seed import seed_reference
@@ -43,13 +45,22 @@ from soap_service.addresses import wsdl_urls
 )
 def serve(new_key: bool) -> None:
     """Upgrade the database, seed it, and serve the portal until Ctrl-C."""
+    _serve(_settings().for_serving(), new_key=new_key)
+
+
+@click.command("run", cls=PortalCommand, any_schema=True)
+def run() -> None:
+    """Serve as `serve` does; without SECRET_KEY, a demo with sample data for this machine only."""
+    _serve(_settings().for_trying().for_serving(), new_key=False)
+
+
+def _serve(settings: Settings, *, new_key: bool) -> None:
     began = monotonic() - process_time()  # until here it imported, which is nothing but computing
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the supervisor's; nothing runs yet to replace
-    settings = _settings().for_serving()
     with ExitStack() as held:
         sockets = [held.enter_context(one) for one in open_sockets(settings)]
         _prepare(settings, new_key=new_key)
-        os.chdir(PROJECT)
+        os.chdir(BASE)
         for listening in sockets:
             listening.set_inheritable(True)
         command = serving_command(settings, sockets, began)
@@ -75,9 +86,20 @@ def _prepare(settings: Settings, *, new_key: bool) -> None:
     if unreadable:
         _say(f"SECRET_KEY is new. Secrets to be set again: {', '.join(unreadable)}.")
     write_missing_words(session)
-    _say("\n".join(greeting(settings)))
+    _say("\n".join([*greeting(settings), *warnings(settings, command_writer().now.date())]))
     db.session.remove()
     db.engine.dispose()
+
+
+def warnings(settings: Settings, today: date) -> Sequence[str]:
+    """What a start prints if a setting is no longer true; ``today`` is in UTC."""
+    until = settings.security_contact.until
+    if until is None or today <= until:
+        return ()
+    return [
+        f"SECURITY_CONTACT_UNTIL was {until}: security.txt has expired. Check the contact, and set"
+        " a new day."
+    ]
 
 
 def _say(lines: str) -> None:
@@ -87,8 +109,12 @@ def _say(lines: str) -> None:
 
 
 def greeting(settings: Settings) -> Sequence[str]:
-    """What a start prints: the portal's address, the demo's logins, every WSDL."""
+    """What a start prints: the portal's address, the file of its database, the demo's logins, every
+    WSDL."""
     lines = [f"Portal: {settings.public_url}/"]
+    database = make_url(settings.database_url)
+    if database.get_backend_name() == "sqlite":
+        lines.append(f"Database: {database.database}")
     if settings.demo:
         lines += [
             f"Demo login: {login.name} / {login.password} ({login.role})" for login in demo.LOGINS
@@ -163,4 +189,4 @@ def _settings() -> Settings:
     return settings
 
 
-COMMANDS: tuple[click.Command, ...] = (serve,)
+COMMANDS: tuple[click.Command, ...] = (run, serve)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from gettext import NullTranslations, translation
 from typing import Final
 
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 
 ENGLISH: Final = "en"
 """The language of the texts themselves, which needs no catalogue."""

@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from app.core.catalogues import ENGLISH, languages
 from app.core.rules.errors import SettingError
 from app.core.rules.mails.mail_addresses import mail_address
 
@@ -93,7 +94,7 @@ class MailSettings:
     from_name: str = DEFAULT_NAME
     from_address: str = "lhcopn-tickets@localhost"
     folder: str = "instance/mails"
-    """Seen from the project's folder."""
+    """Relative to the folder in which the portal writes."""
     host: str = ""
     port: int = 25
     tls: str = "none"
@@ -115,7 +116,7 @@ class MailSettings:
         values: Mapping[str, str],
         public_url: str,
         whole_number: Callable[[str, str, int, int], int],
-        project: Path,
+        base: Path,
     ) -> MailSettings:
         """Check the texts; raises SettingError."""
         host, port = _server(values.get("MAIL_SMTP"))
@@ -127,7 +128,7 @@ class MailSettings:
         tls = values.get("MAIL_TLS", "none")
         if tls not in TLS:
             raise SettingError(f"MAIL_TLS must be one of {', '.join(TLS)}")
-        user, password = values.get("MAIL_USER", ""), _password(values, project)
+        user, password = values.get("MAIL_USER", ""), _password(values, base)
         if bool(user) != bool(password):
             raise SettingError("MAIL_USER and MAIL_PASSWORD (or MAIL_PASSWORD_FILE) go together")
         if user and tls == "none" and host not in _LOCAL_NAMES:
@@ -150,7 +151,7 @@ class MailSettings:
             retry=whole_number(
                 "MAIL_RETRY_SECONDS", values.get("MAIL_RETRY_SECONDS", "60"), 1, 3600
             ),
-            language=_language(values.get("MAIL_LANGUAGE", "en"), project),
+            language=_language(values.get("MAIL_LANGUAGE", ENGLISH)),
             reply_to=_mailbox(values.get("MAIL_REPLY_TO", "")),
             receiving=ReceivingLimits.of(values, whole_number),
         )
@@ -180,9 +181,8 @@ class MailSettings:
         return f'"{escaped}"'
 
 
-def _language(text: str, project: Path) -> str:
-    known = {path.parts[-3] for path in project.glob("translations/*/LC_MESSAGES/messages.mo")}
-    if text not in known | {"en"}:
+def _language(text: str) -> str:
+    if text not in (ENGLISH, *languages()):
         raise SettingError(
             "MAIL_LANGUAGE must be en, or a language that has a catalogue in translations/"
         )
@@ -231,14 +231,14 @@ def _mail_host(public_url: str) -> str:
     return "localhost"
 
 
-def _password(values: Mapping[str, str], project: Path) -> str:
+def _password(values: Mapping[str, str], base: Path) -> str:
     text, file = values.get("MAIL_PASSWORD"), values.get("MAIL_PASSWORD_FILE")
     if text is not None and file is not None:
         raise SettingError("MAIL_PASSWORD and MAIL_PASSWORD_FILE are both set; set one of them")
     if file is None:
         return text or ""
     try:
-        return (project / file).read_text("utf-8").strip()
+        return (base / file).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):
         raise SettingError(
             "MAIL_PASSWORD_FILE must name a text file that this process can read"

@@ -14,7 +14,8 @@ from typing import Final
 
 from sqlalchemy.engine import make_url
 
-from app.core.settings import PROJECT, Settings
+from app.core.folders import BASE
+from app.core.settings import Settings
 
 UMASK: Final = 0o077
 """Takes all rights of group and others off what a process makes."""
@@ -30,7 +31,7 @@ def keep_files_private(settings: Settings) -> None:
     no folder of the portal alone.
     """
     os.umask(UMASK)
-    paths = [PROJECT / settings.mail.folder]
+    paths = [BASE / settings.mail.folder]
     url = make_url(settings.database_url)
     if url.drivername == "sqlite" and url.database:
         paths += [Path(url.database + companion) for companion in _COMPANIONS]

@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.core.folders import BASE
+from app.core.folders import PROJECT as PROJECT  # tests and tools find it here
 from app.core.mail_settings import NAMES as MAIL_NAMES
 from app.core.mail_settings import MailSettings
 from app.core.metrics_settings import NAMES as METRICS_NAMES
@@ -31,9 +33,6 @@ from app.core.security_contact_settings import NAMES as SECURITY_CONTACT_NAMES
 from app.core.security_contact_settings import SecurityContactSettings
 from app.core.sign_on_settings import NAMES as SIGN_ON_NAMES
 from app.core.sign_on_settings import SignOnSettings
-
-PROJECT = Path(__file__).resolve().parents[2]
-"""The project's folder: where ``instance/``, ``migrations/`` and ``templates/`` lie."""
 
 NAMES = (
     "DATABASE_URL",
@@ -139,11 +138,8 @@ class Settings:
         host = _host(values.get("HOST", "127.0.0.1"))
         port = _whole_number("PORT", values.get("PORT", "8000"), 1, 65535)
         demo = _switch("DEMO", values.get("DEMO", "0"))
-        if demo and not is_loopback(host):
-            raise SettingError(
-                "HOST must be a loopback address (127.0.0.1, ::1 or localhost) while DEMO=1:"
-                " the demo's passwords are public"
-            )
+        if demo:
+            _refuse_public_demo(host)
         public_url = _public_url(values.get("PUBLIC_URL"), host, port)
         return cls(
             database_url=_database_url(values.get("DATABASE_URL")),
@@ -183,11 +179,21 @@ class Settings:
                 100_000,
             ),
             reports_from=_quarter("REPORTS_FROM", values.get("REPORTS_FROM")),
-            mail=MailSettings.of(values, public_url, _whole_number, PROJECT),
-            sign_on=SignOnSettings.of(values, PROJECT),
+            mail=MailSettings.of(values, public_url, _whole_number, BASE),
+            sign_on=SignOnSettings.of(values, BASE),
             metrics=MetricsSettings.of(values),
             security_contact=SecurityContactSettings.of(values),
         )
+
+    def for_trying(self) -> Settings:
+        """These settings; without a secret, they are those of a demo.
+
+        Raises SettingError if others could reach that demo.
+        """
+        if self.secret_key is not None or self.demo:
+            return self
+        _refuse_public_demo(self.host)
+        return replace(self, demo=True)
 
     def for_serving(self) -> Settings:
         """These settings with a secret: the given one, or in demo mode one made on first use.
@@ -206,7 +212,7 @@ class Settings:
 
 def instance_folder() -> Path:
     """Where the embedded database and the demo's secret lie; made when missing."""
-    folder = PROJECT / "instance"
+    folder = BASE / "instance"
     folder.mkdir(mode=0o750, exist_ok=True)
     return folder
 
@@ -314,6 +320,14 @@ def _host(text: str) -> str:
     raise SettingError("HOST must be an IP address or a host name to listen on")
 
 
+def _refuse_public_demo(host: str) -> None:
+    if not is_loopback(host):
+        raise SettingError(
+            "HOST must be a loopback address (127.0.0.1, ::1 or localhost) while DEMO=1, and"
+            " without SECRET_KEY: the demo's passwords are public"
+        )
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches an address; host names other than localhost are not."""
     if host == "localhost":
@@ -406,7 +420,7 @@ def _allowed_hosts(text: str) -> tuple[str, ...]:
 
 
 def _database_url(text: str | None) -> str:
-    """An absolute URL: SQLite files are taken from the project's folder, wherever one stands."""
+    """An absolute URL: the path of an SQLite file begins in ``BASE``, wherever one stands."""
     if text is None:
         return _sqlite_url(instance_folder() / "portal.db")
     problem = SettingError(
@@ -419,7 +433,7 @@ def _database_url(text: str | None) -> str:
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:
         if url.host or not url.database or url.database == ":memory:" or url.query:
             raise problem
-        return _sqlite_url(PROJECT / url.database)
+        return _sqlite_url(BASE / url.database)
     if url.drivername in {"postgresql", "postgresql+psycopg"} and url.database:
         return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
     raise problem
@@ -438,7 +452,7 @@ def _secret(text: str | None, file: str | None) -> str | None:
     if file is not None:
         name = "SECRET_KEY_FILE"
         try:
-            text = (PROJECT / file).read_text("utf-8").strip()
+            text = (BASE / file).read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError):
             raise SettingError(
                 "SECRET_KEY_FILE must name a text file that this process can read"

@@ -60,7 +60,7 @@ class SignOnSettings:
         return bool(self.issuer)
 
     @classmethod
-    def of(cls, values: Mapping[str, str], project: Path) -> SignOnSettings:
+    def of(cls, values: Mapping[str, str], base: Path) -> SignOnSettings:
         """Check the texts; raises SettingError."""
         usual = {
             "SIGN_ON_SCOPES": SCOPES,
@@ -71,7 +71,7 @@ class SignOnSettings:
         given = [name for name in NAMES if name in values and values[name] != usual.get(name)]
         if not given:
             return cls()
-        secret = _secret(values, project)
+        secret = _secret(values, base)
         needed = {
             "SIGN_ON_ISSUER": values.get("SIGN_ON_ISSUER"),
             "SIGN_ON_CLIENT_ID": values.get("SIGN_ON_CLIENT_ID"),
@@ -173,7 +173,7 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
-def _secret(values: Mapping[str, str], project: Path) -> str:
+def _secret(values: Mapping[str, str], base: Path) -> str:
     text, file = values.get("SIGN_ON_CLIENT_SECRET"), values.get("SIGN_ON_CLIENT_SECRET_FILE")
     if text is not None and file is not None:
         raise SettingError(
@@ -182,7 +182,7 @@ def _secret(values: Mapping[str, str], project: Path) -> str:
     if file is None:
         return text or ""
     try:
-        return (project / file).read_text("utf-8").strip()
+        return (base / file).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):
         raise SettingError(
             "SIGN_ON_CLIENT_SECRET_FILE must name a text file that this process can read"

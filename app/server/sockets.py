@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
-import sys
 from collections.abc import Sequence
 from typing import Final
 
+from app.core.folders import PYTHON
 from app.core.rules.errors import SettingError
 from app.core.settings import WORKERS, Settings, handed_over_sockets, service_manager
 
@@ -18,13 +18,13 @@ _FIRST_HANDED_OVER: Final = 3
 
 
 def server_command() -> list[str]:
-    """The command of a server process, run in the project's folder; needs two more arguments."""
-    return [sys.executable, "-m", "app.server.process"]
+    """The command of a server process; needs two more arguments."""
+    return [*PYTHON, "-m", "app.server.process"]
 
 
 def worker_command() -> list[str]:
-    """The command of a worker process, run in the project's folder; ends with its parent."""
-    return [sys.executable, "-m", "flask", "worker", "--with-parent"]
+    """The command of a worker process, which ends with its parent."""
+    return [*PYTHON, "-m", "wsgi", "worker", "--with-parent"]
 
 
 def serving_command(
@@ -36,7 +36,7 @@ def serving_command(
     worker = worker_command() if settings.worker else None
     url = f"{settings.public_url}/"
     plan = json.dumps([numbers, WORKERS, server_command(), worker, url, began, service_manager()])
-    return [sys.executable, "-m", "app.server.supervisor", plan]
+    return [*PYTHON, "-m", "app.server.supervisor", plan]
 
 
 def open_sockets(settings: Settings) -> list[socket.socket]:

@@ -28,9 +28,10 @@ from app.core.database.transactions import (
     LONG_STATEMENT_TIMEOUT,
     configure_engine,
 )
+from app.core.folders import BASE, PYTHON
 from app.core.log import configure_logging
 from app.core.rules.language import write_mails
-from app.core.settings import PROJECT, Settings, process_environment
+from app.core.settings import Settings, process_environment
 from app.jobs.rules.jobs import reason_of
 from app.jobs.tasks.context import Context
 
@@ -50,11 +51,11 @@ def in_child(function: JobFunction) -> JobFunction:
     def run(context: Context, arguments: Mapping[str, Any]) -> None:
         name = f"{function.__module__}:{function.__name__}"
         with Popen(  # noqa: S603  # this interpreter
-            [sys.executable, "-m", "app.worker.child", name, json.dumps(arguments)],
+            [*PYTHON, "-m", "app.worker.child", name, json.dumps(arguments)],
             stdin=PIPE,
             stdout=PIPE,
             text=True,
-            cwd=PROJECT,
+            cwd=BASE,
             env=process_environment(context.settings),
             process_group=0,  # Ctrl-C and similar signals reach the worker, which informs the child
         ) as child:

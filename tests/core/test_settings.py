@@ -18,7 +18,7 @@ RANDOM = "0123456789abcdef0123456789abcdef"
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project folder, so that no test writes into the real one."""
-    monkeypatch.setattr(config, "PROJECT", tmp_path)
+    monkeypatch.setattr(config, "BASE", tmp_path)
     return tmp_path
 
 
@@ -276,6 +276,14 @@ def test_the_demo_makes_its_own_secret_once(project: Path) -> None:
     assert demo.for_serving().secret_key == secret
     mode = (project / "instance" / "demo-secret").stat().st_mode
     assert stat.S_IMODE(mode) == 0o600
+
+
+def test_what_is_tried_without_a_secret_is_a_demo_for_this_machine(project: Path) -> None:
+    assert Settings.from_env({}).for_trying() == Settings.from_env({"DEMO": "1"})
+    with_secret = Settings.from_env({"SECRET_KEY": RANDOM, "HOST": "0.0.0.0"})
+    assert with_secret.for_trying() == with_secret
+    with pytest.raises(SettingError, match="HOST must be a loopback address"):
+        Settings.from_env({"HOST": "0.0.0.0"}).for_trying()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "portal.example"])

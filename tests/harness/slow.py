@@ -120,6 +120,10 @@ SLOW: Final = (
         ),
     ),
     Slow(
+        ("tests/system/test_release.py::test_a_release_starts_where_there_is_no_checkout",),
+        "builds a wheel, and installs it with all that it requires",
+    ),
+    Slow(
         ("tests/server/test_supervisor.py",),
         "processes that die and are started again, a portal for each test",
         but=(

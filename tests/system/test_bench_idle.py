@@ -30,7 +30,7 @@ def test_memory_is_the_part_of_the_pages_that_is_the_process_own() -> None:
     [
         (["python", "-m", "app.server.supervisor", "[[5], 2]"], "supervisor"),
         (["python", "-m", "app.server.process", "5", "7"], "server"),
-        (["python", "-m", "flask", "worker", "--with-parent", "--beats", "9"], "worker"),
+        (["python", "-m", "wsgi", "worker", "--with-parent", "--beats", "9"], "worker"),
         (["python", "-m", "app.worker.child", "app.meetings.tasks.packs:make_pack"], "another"),
     ],
 )

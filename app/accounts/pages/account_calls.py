@@ -14,10 +14,10 @@ from werkzeug.datastructures import MultiDict
 
 from app.accounts.models.calls import PartnerCall
 from app.accounts.services.calls import DaySum, Position, calls_of, kinds_of
+from app.core.folders import PROJECT
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.core.rules.texts import checked_text
-from app.core.settings import PROJECT
 from app.core.web.positions import read_position, write_position
 
 PER_PAGE = 50

@@ -7,14 +7,14 @@ so that asking costs one statement.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Engine, inspect, text
 
+from app.core.folders import PROJECT
 from app.core.rules.errors import SettingError
 
-_MIGRATIONS: Final = Path(__file__).resolve().parents[3] / "migrations" / "versions"
+_MIGRATIONS: Final = PROJECT / "migrations" / "versions"
 VERSION_TABLE: Final = "alembic_version"
 
 

@@ -35,6 +35,8 @@ WRITE_LOCK_TIMEOUT: Final = 20.0
 _LINE: Final = 100
 """Bytes of the lock file that say who is in."""
 _COMMAND: Final = re.compile("[a-z][a-z-]*")
+_MODULES: Final = frozenset({"__main__.py", "wsgi.py"})
+"""Of `python -m flask`, and of `python -m wsgi`, which runs the same commands."""
 
 
 class WriteLockTimeout(SQLAlchemyError):
@@ -82,7 +84,7 @@ def _own_command() -> str:
         return "flask serve" if "server" in program else "a job of flask worker"
     names = list(takewhile(_COMMAND.fullmatch, words))[:2]
     name = Path(program).name
-    return " ".join(["flask" if name == "__main__.py" else name, *names])[:60]
+    return " ".join(["flask" if name in _MODULES else name, *names])[:60]
 
 
 class _Queued:

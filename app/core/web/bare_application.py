@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask import Flask
 
+from app.core.folders import PACKAGE, PROJECT
 from app.core.log import configure_logging
-from app.core.settings import PROJECT, Settings, instance_folder
+from app.core.settings import Settings, instance_folder
 
 
 def bare_application(settings: Settings) -> Flask:
@@ -13,7 +14,7 @@ def bare_application(settings: Settings) -> Flask:
     configure_logging()
     flask_app = Flask(
         "app",
-        root_path=str(PROJECT / "app"),
+        root_path=str(PACKAGE),
         instance_path=str(instance_folder()),
         template_folder=str(PROJECT / "templates"),
         static_folder=str(PROJECT / "static"),

@@ -17,9 +17,9 @@ import sys
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from app.core.folders import PACKAGE
 from app.exchange.adapters.html_text import TooComplex, plain_of
 from app.exchange.adapters.incoming_mail import check_is_mail, read_reply, unread
 from app.exchange.rules.replies import AttachedFile, Reply
@@ -41,7 +41,6 @@ LIMITS: Final = Limits()
 SHORT: Final = 64 * 1024
 """Characters of HTML that are read in this process, within some milliseconds; a start takes 60."""
 OUT_OF_LIMITS: Final = "The mail needs too much time or memory to be read"
-_PROJECT: Final = Path(__file__).resolve().parents[3]
 _MAIL, _HTML = "mail", "html"
 _START: Final = (
     "import sys; sys.path.insert(0, sys.argv[1]);"
@@ -83,7 +82,7 @@ def _answer_of(
     try:
         ran = subprocess.run(  # noqa: S603  # this file, with nothing of the content in its words
             [
-                *(sys.executable, "-IB", "-c", _START, str(_PROJECT)),
+                *(sys.executable, "-IB", "-c", _START, str(PACKAGE.parent)),
                 *(str(limits.processor), str(limits.memory)),
             ],
             input=json.dumps(question).encode() + b"\n" + content,

@@ -21,9 +21,9 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from app.core.folders import PROJECT
 from app.core.rules.documents.pictures import png_size
 from app.core.rules.language import _
-from app.core.settings import PROJECT
 from app.core.web.person import public
 
 blueprint = Blueprint("guide", __name__)

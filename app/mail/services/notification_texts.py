@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.core.folders import PROJECT
 from app.core.rules.language import Message, mail_catalogue, mailed, said_word
 from app.mail.models.mails import Mail, MailMessage, MailNotification
 from app.mail.rules.notifications import Notification, Sender
 
-_FOLDER = Path(__file__).resolve().parents[3] / "templates" / "mail"
+_FOLDER = PROJECT / "templates" / "mail"
 
 
 @cache

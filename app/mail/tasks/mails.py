@@ -15,9 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import begin_read, transaction
+from app.core.folders import BASE
 from app.core.rules.errors import SettingError
 from app.core.rules.ports import Mailer, MailLater, MailRefused
-from app.core.settings import PROJECT, Settings
+from app.core.settings import Settings
 from app.jobs.rules.followers import MAILS
 from app.jobs.rules.jobs import reason_of
 from app.jobs.services.claims import next_look, release
@@ -240,7 +241,7 @@ def mailer_of(settings: Settings) -> Mailer:
     """Where mails are delivered."""
     mail = settings.mail
     if not mail.host:
-        return FolderMailer(PROJECT / mail.folder)
+        return FolderMailer(BASE / mail.folder)
     return SmtpMailer(
         SmtpServer(mail.host, mail.port, mail.tls, mail.user, mail.password, mail.timeout)
     )

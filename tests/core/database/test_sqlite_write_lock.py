@@ -170,7 +170,9 @@ def test_a_place_in_the_queue_that_was_given_up_is_taken_over(tmp_path: Path) ->
     ("arguments", "expected"),
     [
         (["/x/bin/flask", "events", "import", "secret.csv"], "flask events import"),
-        (["/x/flask/__main__.py", "worker", "--with-parent"], "flask worker"),
+        (["/x/flask/__main__.py", "worker"], "flask worker"),
+        (["/x/wsgi.py", "worker", "--with-parent"], "flask worker"),
+        (["/x/bin/lhcopn-portal", "backup", "/x/copy"], "lhcopn-portal backup"),
         (["/x/bin/flask", "user", "create", "anna", "--password", "s3cret"], "flask user create"),
         (["/x/app/server/process.py", "3", "5"], "flask serve"),
         (["/x/app/worker/child.py", "a:b", "{}"], "a job of flask worker"),

@@ -30,9 +30,7 @@ COSTS_NOTHING = {
     "/calendar/feed/<secret>.ics": "reads for who has the address, else nothing",
     "/hooks/<kind>/<connection>": "counts what no secret signed, in the view",
     "/metrics": "reads for who has the token or a known address, else nothing",
-    **dict.fromkeys(
-        ("/healthz", "/readyz", "/scripts.js", "/.well-known/security.txt"), "reads"
-    ),
+    **dict.fromkeys(("/healthz", "/readyz", "/scripts.js", "/.well-known/security.txt"), "reads"),
     **dict.fromkeys(
         ("/guide", "/guide/faults", "/guide/fields", "/guide/native", "/guide/rest"), "reads"
     ),

@@ -1,15 +1,18 @@
-"""``/.well-known/security.txt``: what it says, and that nothing is there before somebody is named."""
+"""``/.well-known/security.txt``: what it says, and that it is missing while nobody is named."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from flask import Flask
 
+from app.commands.serve import warnings
 from app.core.rules.errors import SettingError
 from app.core.security_contact_settings import SecurityContactSettings
+from tests.harness.server import test_settings
 
 ADDRESS = "/.well-known/security.txt"
 PORTAL = "https://portal.example"
@@ -69,3 +72,13 @@ def test_what_the_processes_of_a_server_read_is_the_same() -> None:
     for settings in (SecurityContactSettings(), _settings("mailto:security@example.org")):
         assert SecurityContactSettings.of(settings.as_environment()) == settings
     assert _settings("a@b.example").until == date(2027, 6, 30)
+
+
+def test_a_start_says_when_the_day_has_passed() -> None:
+    settings = replace(test_settings("sqlite:////x.db"), security_contact=_settings("a@b.example"))
+    assert warnings(settings, date(2027, 6, 30)) == ()
+    assert warnings(settings, date(2027, 7, 1)) == [
+        "SECURITY_CONTACT_UNTIL was 2027-06-30: security.txt has expired. Check the contact, and"
+        " set a new day."
+    ]
+    assert warnings(test_settings("sqlite:////x.db"), date(2027, 7, 1)) == ()
