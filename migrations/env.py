@@ -1,8 +1,9 @@
 """Runs migrations: all pending ones in one transaction, one process at a time.
 
 The engine comes from the application, or from ``config.attributes["engine"]`` where there is none
-(tests). Migrations name plain SQLAlchemy types and import no row of the portal: an old migration
-must not change when a row does.
+(tests). With ``config.attributes["connection"]`` they run in the transaction that is open there and
+that somebody else commits (``flask move``). Migrations name plain SQLAlchemy types and import no
+row of the portal: an old migration must not change when a row does.
 """
 
 from __future__ import annotations
@@ -73,7 +74,14 @@ def _without_foreign_keys(connection: Connection) -> Iterator[None]:
         driver.execute("PRAGMA foreign_keys=ON")
 
 
-def _migrate() -> None:
+@contextmanager
+def _connection() -> Iterator[Connection]:
+    given = context.config.attributes.get("connection")
+    if given is not None:
+        assert isinstance(given, Connection)
+        assert given.in_transaction()
+        yield given
+        return
     engine = _engine()
     with (
         write_lock_of(engine),  # on SQLite: behind whoever writes, and other migrations
@@ -81,6 +89,11 @@ def _migrate() -> None:
         _without_foreign_keys(connection),
     ):
         connection.execution_options(**{MAY_WRITE: True})
+        yield connection
+
+
+def _migrate() -> None:
+    with _connection() as connection:
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,
