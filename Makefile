@@ -1,7 +1,7 @@
 # Every verb of this project. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-stacks test-rest test-rt chaos check audit format venv docs texts changelog release lock migration pictures bench soak bench-servers faults clean
+.PHONY: help run test test-all test-stacks test-rest test-rt chaos check audit format venv docs texts changelog release lock migration pictures bench prove-move soak bench-servers faults clean
 BIN := .venv/bin
 DEMO ?= 1
 export DEMO
@@ -22,6 +22,9 @@ SIGNING_KEY ?=
 # What to measure, and for how long to soak.
 BENCH ?= get write list
 MINUTES ?= 10
+# How many tickets to move, and URLs of SQLite databases of these sizes that are filled already.
+SIZES ?= 10000,100000
+AT ?=
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -133,6 +136,11 @@ chaos: ## two portals and a partner, killed and cut for MINUTES (30): what was l
 	@tools/venv.sh dev
 	@tools/test_programs.sh
 	@unset DEMO; $(BIN)/python -m tests.exchange.chaos --minutes $(if $(filter file,$(origin MINUTES)),30,$(MINUTES)) --seed $(if $(filter default,$(SEED)),1,$(SEED))
+
+prove-move: ## flask move of 10,000 and 100,000 tickets, into docs/proofs/move.md (SIZES=10000; AT="URL", filled before)
+	@tools/venv.sh dev
+	@unset DEMO; $(BIN)/python -m bench.prove_move --sizes $(SIZES) $(if $(AT),--at $(AT)) >docs/proofs/move.md.new
+	@mv docs/proofs/move.md.new docs/proofs/move.md
 
 soak: ## a mixed load for MINUTES (10): errors, and memory of the processes
 	@tools/venv.sh dev

@@ -228,12 +228,12 @@ Request = tuple[str, str, Mapping[str, str], str]
 def measure(kind: str, at: str | None, against: Path | None, rows: Rows, requests: int) -> None:
     """Print the tables of one database."""
     with ExitStack() as held:
-        base = _base(kind, at, rows)
-        fewer = _base(kind, at and _beside(at, rows.smaller().tickets), rows.smaller())
-        small = Portal("small", PROJECT, held.enter_context(_copied(fewer, "small", PROJECT)))
+        base = prepared(kind, at, rows)
+        fewer = prepared(kind, at and _beside(at, rows.smaller().tickets), rows.smaller())
+        small = Portal("small", PROJECT, held.enter_context(copy_of(fewer, "small", PROJECT)))
         checkouts = {"this": PROJECT} | ({"before": against.resolve()} if against else {})
         portals = [
-            Portal(title, checkout, held.enter_context(_copied(base, title, checkout)))
+            Portal(title, checkout, held.enter_context(copy_of(base, title, checkout)))
             for title, checkout in reversed(checkouts.items())
         ]
         servers = held.enter_context(ExitStack())
@@ -258,7 +258,7 @@ def measure(kind: str, at: str | None, against: Path | None, rows: Rows, request
             goals.print_table_of(reached)
 
 
-def _base(kind: str, at: str | None, wanted: Rows) -> Place:
+def prepared(kind: str, at: str | None, wanted: Rows) -> Place:
     """The database to copy: that of ``at``, filled if there is nothing, or one that is filled."""
     url = at or places.another(kind, f"http{wanted.tickets}")
     engine = open_engine(url)
@@ -308,7 +308,7 @@ def _server_of(url: str) -> psycopg.Connection[tuple[Any, ...]]:
 
 
 @contextmanager
-def _copied(base: Place, name: str, checkout: Path) -> Iterator[Place]:
+def copy_of(base: Place, name: str, checkout: Path) -> Iterator[Place]:
     """A copy of the database with the schema of a checkout, gone afterwards."""
     if base.kind == "sqlite":
         file = run.folder() / f"http-{name}.db"
