@@ -1,1 +1,1 @@
-"""Backup and restore of the whole database into one file."""
+"""Backup and restore of the whole database into one file, and its move to PostgreSQL."""

@@ -43,11 +43,9 @@ _TABLES: Final = (
     " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass"
     " AND d.objid = c.oid AND d.deptype = 'e') ORDER BY c.relname"
 )
-_DROP_ALL: Final = """
-DO $$
-DECLARE one record;
-BEGIN
-    FOR one IN
+_OBJECTS: Final = """
+    SELECT kind, name
+    FROM (
         SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
                               WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
                format('%I.%I', n.nspname, c.relname) AS name, c.oid,
@@ -62,16 +60,23 @@ BEGIN
         FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
         WHERE t.typnamespace = current_schema()::regnamespace
           AND (t.typtype IN ('e', 'd') OR (t.typtype = 'c' AND c.relkind = 'c'))
-        ORDER BY turn  -- a table takes its sequences with it
+    ) held
+    WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = held.catalog
+                      AND d.objid = held.oid AND d.deptype = 'e')
+    ORDER BY turn  -- a table takes its sequences with it
+"""
+"""Everything of the schema but what extensions brought. The schema itself stays: it may be
+somebody else's."""
+_DROP_ALL: Final = f"""
+DO $$
+DECLARE one record;
+BEGIN
+    FOR one IN {_OBJECTS}
     LOOP
-        CONTINUE WHEN EXISTS (SELECT FROM pg_depend d WHERE d.classid = one.catalog
-                              AND d.objid = one.oid AND d.deptype = 'e');
         EXECUTE format('DROP %s IF EXISTS %s CASCADE', one.kind, one.name);
     END LOOP;
 END $$;
 """
-"""Everything of the schema but what extensions brought. The schema itself stays: it may be
-somebody else's."""
 
 
 def need_programs(*names: str) -> None:
@@ -116,6 +121,22 @@ def schema_of(connection: Connection) -> str:
     if name is None:
         raise SettingError("DATABASE_URL: the search_path of this user names no schema that exists")
     return str(name)
+
+
+def is_empty(connection: Connection) -> bool:
+    """Whether ``empty_schema`` would drop nothing: no table, and no view, sequence, routine or type
+    of another program."""
+    found = connection.exec_driver_sql(_OBJECTS, execution_options={"no_parameters": True})
+    return found.first() is None
+
+
+def empty_schema(connection: Connection) -> None:
+    """Drop everything of the portal's schema within the transaction that is open, however long it
+    takes."""
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+    for statement in _PATIENT:
+        connection.exec_driver_sql(statement)
+    connection.exec_driver_sql(_DROP_ALL, execution_options={"no_parameters": True})  # its "%"
 
 
 def dump(engine: Engine, connection: Connection) -> Iterator[bytes]:

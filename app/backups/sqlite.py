@@ -6,7 +6,6 @@ killed in the middle, a journal remains, with which the next process that opens 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from app.backups.file import WRONG, TableSum
+from app.backups.file import WRONG, RowSum, TableSum
 from app.core.rules.errors import SettingError
 
 LOCK_TIMEOUT: Final = 1.0
@@ -47,12 +46,10 @@ def sums(connection: sqlite3.Connection) -> dict[str, TableSum]:
     """What each table holds. The sum of a row is of its values as Python writes them in ASCII."""
     found = {}
     for table in tables_of(connection):
-        rows = total = 0
+        total = RowSum()
         for row in connection.execute(f'SELECT * FROM "{table}"'):  # noqa: S608  # its own names
-            digest = hashlib.blake2b(ascii(row).encode("ascii"), digest_size=8).digest()
-            total += int.from_bytes(digest)
-            rows += 1
-        found[table] = TableSum(rows, str(total))
+            total.add(row)
+        found[table] = total.found
     return found
 
 

@@ -21,6 +21,10 @@ MODULES: Final[Mapping[str, tuple[str, str]]] = {
     "exchange": ("exchange", "Exchange of tickets with partners' systems."),
     "links": ("registry_files", "Export and import of links."),
     "mail": ("mail", "Incoming mails."),
+    "move": (
+        "move",
+        "Move the portal from SQLite to an empty PostgreSQL database; stop the portal first.",
+    ),
     "notices": ("notices", "Providers' maintenance notices."),
     "partner": (
         "partner",

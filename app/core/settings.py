@@ -423,20 +423,30 @@ def _database_url(text: str | None) -> str:
     """An absolute URL: the path of an SQLite file begins in ``BASE``, wherever one stands."""
     if text is None:
         return _sqlite_url(instance_folder() / "portal.db")
-    problem = SettingError(
-        "DATABASE_URL must be sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
-    )
+    url = _parsed(text)
+    if url is not None and url.drivername in {"sqlite", "sqlite+pysqlite"}:
+        if not (url.host or not url.database or url.database == ":memory:" or url.query):
+            return _sqlite_url(BASE / url.database)
+    elif (found := postgresql_url(text)) is not None:
+        return found
+    raise SettingError("DATABASE_URL must be sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME")
+
+
+def postgresql_url(text: str) -> str | None:
+    """The URL with the driver that the portal uses; None if it names no PostgreSQL database."""
+    url = _parsed(text)
+    if url is None or not url.database:
+        return None
+    if url.drivername not in {"postgresql", "postgresql+psycopg"}:
+        return None
+    return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def _parsed(text: str) -> URL | None:
     try:
-        url = make_url(text)
+        return make_url(text)
     except (ArgumentError, ValueError):
-        raise problem from None
-    if url.drivername in {"sqlite", "sqlite+pysqlite"}:
-        if url.host or not url.database or url.database == ":memory:" or url.query:
-            raise problem
-        return _sqlite_url(BASE / url.database)
-    if url.drivername in {"postgresql", "postgresql+psycopg"} and url.database:
-        return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-    raise problem
+        return None
 
 
 def _sqlite_url(path: Path) -> str:

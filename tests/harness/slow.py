@@ -140,6 +140,17 @@ SLOW: Final = (
         "many backups beside writers, many restores that are killed",
     ),
     Slow(
+        (
+            "tests/backups/test_move.py::test_a_difference_is_found*",
+            "tests/backups/test_move.py::test_a_move_that_is_killed*",
+            "tests/backups/test_move.py::test_an_answer_that_is_not_right_is_found",
+            "tests/backups/test_move.py::test_an_empty_portal_is_moved",
+            "tests/backups/test_move.py::test_nobody_changes*",
+            "tests/backups/test_move.py::test_people_partners_and_numbers_continue*",
+        ),
+        "moves that are killed or tried again and again, each with a whole portal",
+    ),
+    Slow(
         ("tests/exchange/test_chaos.py",),
         "two whole portals, killed for half a minute, and healed",
     ),

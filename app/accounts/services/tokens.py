@@ -245,7 +245,7 @@ def use_of_secret(session: Session, secret: str, now: datetime) -> TokenUse:
     """
     if not secret.startswith(PREFIX) or len(secret) > _MAX_SECRET_LENGTH:
         raise AuthenticationFailed
-    digest = _digest(secret)
+    digest = digest_of(secret)
     rows = session.connection().execute(_LIVE_SECRET, {"digest": digest, "now": now}).all()
     if not rows or not hmac.compare_digest(rows[0].secret_hash, digest):
         raise AuthenticationFailed
@@ -340,7 +340,7 @@ def _add_secret(
     secret = PREFIX + secrets.token_urlsafe(32)
     expires = by.now + lifetime
     token.secrets.append(
-        TokenSecret(secret_hash=_digest(secret), created_at=by.now, expires_at=expires)
+        TokenSecret(secret_hash=digest_of(secret), created_at=by.now, expires_at=expires)
     )
     session.flush()
     until = FieldChange("secret_until", None, f"{expires:%Y-%m-%d %H:%M}Z")
@@ -408,5 +408,6 @@ def _lock(session: Session, token: ApiToken) -> None:
     session.refresh(token, ["secrets"])
 
 
-def _digest(secret: str) -> str:
+def digest_of(secret: str) -> str:
+    """What is stored of a secret."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -16,6 +16,8 @@ from app.core.rules.errors import SettingError
 
 _MIGRATIONS: Final = PROJECT / "migrations" / "versions"
 VERSION_TABLE: Final = "alembic_version"
+MOVING: Final = "moving"
+"""In place of a revision: ``flask move`` writes this database and has not checked it yet."""
 
 
 def known_revisions() -> list[str]:
@@ -42,6 +44,11 @@ def misfit(revision: str | None, *, older_fits: bool = False) -> str | None:
         return None
     if revision is None:
         return "the database has no tables of the portal; `flask db upgrade` creates them"
+    if revision == MOVING:
+        return (
+            "`flask move` did not finish here, so this database is not checked; stay with the old"
+            " one, and run `flask move` again"
+        )
     if revision in known:
         return (
             f"the database has schema {revision}, and this version of the portal needs"

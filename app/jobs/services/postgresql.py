@@ -19,17 +19,27 @@ from typing import Any, Final
 
 from procrastinate import App, PsycopgConnector
 from procrastinate.job_context import JobContext
-from procrastinate.jobs import Job, Notification, Status
+from procrastinate.jobs import DEFAULT_QUEUE, Job, Notification, Status
 from procrastinate.manager import JobManager, NotificationCallback
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg import AsyncConnection
-from sqlalchemy import Engine, Integer, String, column, delete, text
+from sqlalchemy import Connection, Engine, Integer, String, column, delete, text
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import CONNECTING, transaction
 from app.core.models.base import UtcTime
 from app.jobs.models.work import JobFailure
-from app.jobs.rules.jobs import AT_ONCE, KILLED, MAX_ATTEMPTS, reason_of, retry_pause
+from app.jobs.rules.jobs import (
+    AT_ONCE,
+    FAILED,
+    KILLED,
+    MAX_ATTEMPTS,
+    RETRYING,
+    RUNNING,
+    WAITING,
+    reason_of,
+    retry_pause,
+)
 from app.jobs.services.backend import Runner, note_failure
 
 _log = logging.getLogger(__name__)
@@ -111,6 +121,44 @@ _ONE_BY_ONE: Final = text(
 def _app() -> App:
     """Used only to enqueue on the sessions' connections; it opens none itself."""
     return App(connector=PsycopgConnector())
+
+
+# ---- jobs of an embedded queue ----
+
+
+def adopt(connection: Connection, jobs: Sequence[Mapping[str, Any]], highest: int) -> None:
+    """Enqueue jobs of the queue on SQLite as they are there, into an empty queue.
+
+    ``jobs`` are rows of its ``JOBS``; they keep their ids, which failures name, their states and
+    times. A job that was running gets no worker: the next worker restarts it. New jobs get ids
+    above ``highest``, the highest one that was ever given.
+    """
+    if jobs:
+        connection.execute(
+            _ADOPT,
+            [{**job, "queue": DEFAULT_QUEUE, "status": _STATUS[job["state"]]} for job in jobs],
+        )
+        connection.execute(_FORGET_EVENTS)  # of its triggers, which say that they are enqueued now
+        connection.execute(_ENQUEUED, [*jobs])
+    if highest:
+        connection.execute(_COUNT_FROM, {"highest": highest})
+
+
+_STATUS: Final = {WAITING: "todo", RETRYING: "todo", RUNNING: "doing", FAILED: "failed"}
+"""procrastinate's names of the states; attempts distinguish what is retried from what waits."""
+_ADOPT: Final = text(
+    "INSERT INTO procrastinate_jobs"
+    " (id, queue_name, task_name, lock, args, status, scheduled_at, attempts)"
+    " VALUES (:id, :queue, :name, :key, CAST(:arguments AS jsonb),"
+    " CAST(:status AS procrastinate_job_status), :due, :attempts)"
+)
+_FORGET_EVENTS: Final = text("DELETE FROM procrastinate_events")
+_ENQUEUED: Final = text(
+    "INSERT INTO procrastinate_events (job_id, type, at) VALUES (:id, 'deferred', :enqueued_at)"
+)
+_COUNT_FROM: Final = text(
+    "SELECT setval(pg_get_serial_sequence('procrastinate_jobs', 'id'), :highest)"
+)
 
 
 # ---- failed jobs ----
