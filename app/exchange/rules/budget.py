@@ -23,7 +23,6 @@ FILES_AT_ONCE: Final = 5
 MOST_TEXTS: Final = 5_000
 """Texts of one ticket. Large real ones have some hundreds: more are a loop of mails or of two
 programs, and a person decides."""
-_LONGEST_PAUSE: Final = timedelta(seconds=30)
 _MOST: Final = AT_ONCE // 2
 """Turns of one partner at the same time."""
 
@@ -58,35 +57,28 @@ class Budget:
 
 
 class Turns:
-    """When a partner's next turn is. Separate for each process.
+    """Whether a partner may have a turn. Separate for each process.
 
     A partner has at most ``_MOST`` turns at the same time, so that a slow one does not occupy all
-    threads. After a turn that exceeded its budget, there is a pause of the same length for other
-    partners, however many jobs of that partner wait.
+    threads.
     """
 
     def __init__(self) -> None:
-        self._next: dict[int, datetime] = {}
         self._running: Counter[int] = Counter()
         self._lock = Lock()
 
     @contextmanager
     def turn(self, connection_id: int, now: Callable[[], datetime]) -> Iterator[Budget | datetime]:
-        """A turn, as its budget; or the time until which the partner has to wait."""
+        """A turn, as its budget; or the time at which the partner may try again."""
+        budget = Budget(now)
         with self._lock:
-            budget = Budget(now)
-            until = self._next.get(connection_id, now())
-            if self._running[connection_id] == _MOST:
-                until = max(until, now() + budget.time)
-            if may_start := until <= now():
+            if may_start := self._running[connection_id] < _MOST:
                 self._running[connection_id] += 1
         if not may_start:
-            yield until
+            yield now() + budget.time
             return
         try:
             yield budget
         finally:
             with self._lock:
                 self._running[connection_id] -= 1
-                if budget.took > budget.time:
-                    self._next[connection_id] = now() + min(budget.took, _LONGEST_PAUSE)

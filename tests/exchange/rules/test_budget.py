@@ -47,19 +47,3 @@ def test_a_turn_that_failed_has_ended(clock: _Clock) -> None:
             raise RuntimeError
     with turns.turn(1, clock) as one:
         assert isinstance(one, Budget)
-
-
-def test_after_a_long_turn_a_partner_waits_as_long_as_it_took(clock: _Clock) -> None:
-    """At most half a minute, and only after more than the two seconds of a turn."""
-    turns = Turns()
-    for seconds, pause in ((2, 0), (9, 9), (40, 30)):
-        with turns.turn(1, clock) as one:
-            assert isinstance(one, Budget)
-            clock.time += timedelta(seconds=seconds)
-        ended = clock.time
-        with turns.turn(1, clock) as one:
-            if not pause:
-                assert isinstance(one, Budget)
-                continue
-            assert one == ended + timedelta(seconds=pause)
-        clock.time = ended + timedelta(seconds=pause)

@@ -18,7 +18,6 @@ from app.exchange.adapters.http import JsonCaller
 from app.exchange.adapters.zammad.client import Zammad
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
-from app.exchange.rules import budget
 from app.exchange.services.comparisons import JOB as COMPARISON
 from app.exchange.services.connections.connections import connect
 from app.exchange.services.hints import READ_PARTNER, READ_TICKET
@@ -94,9 +93,7 @@ class TwoPartners(World):
 
 
 @pytest.fixture
-def world(session: Session, monkeypatch: pytest.MonkeyPatch) -> TwoPartners:
-    """Without pauses between turns: for the queue on PostgreSQL another clock counts."""
-    monkeypatch.setattr(budget, "_LONGEST_PAUSE", timedelta(0))
+def world(session: Session) -> TwoPartners:
     return TwoPartners(session)
 
 
