@@ -34,8 +34,8 @@ def tables() -> str:
     whole = document(OPERATIONS)
     lines = [
         "\n## Operations\n",
-        "Required names are bold. The body is a JSON object with the fields in the last column, or"
-        " content of the media type that is named there.\n",
+        "Required parameters and fields are in bold. The body is a JSON object with the fields in"
+        " the last column, or content of the media type that is named there.\n",
     ]
     by_noun = sorted(OPERATIONS, key=_noun)
     for noun, operations in groupby(by_noun, _noun):
@@ -49,7 +49,7 @@ def fields_of_changes() -> str:
         "\n## Fields of changes\n",
         "Values of `field` in the rows of `/v1/changes`, in a ticket's history and in webhooks. All"
         " values are strings.\n",
-        "| field | label on pages | values |",
+        "| field | label in the web interface | values |",
         "| --- | --- | --- |",
     ]
     for name, label in LABELS.items():

@@ -19,23 +19,23 @@ from app.core.rules.scopes import MEANINGS
 VERSION = "1.5.0"
 """Of the contract. A field or parameter that is added raises the second number."""
 _ABOUT = """\
-The portal's REST API. Within its scopes, a token can do what its account can do on the pages. Send
-the header `Authorization: Bearer TOKEN`. Users create their own tokens in their profile;
-administrators create tokens for systems and partners on the portal's pages. Errors are problem
-details (RFC 9457). Times and days are in UTC. Answers may get new fields at any time; ignore fields
-that you do not know.
+The portal's REST API. Within its scopes, a token can do what its account can do in the web
+interface. Send the header `Authorization: Bearer TOKEN`. Users create their own tokens in their
+profile; administrators create tokens for systems and partners on the portal's pages. Errors are
+problem details (RFC 9457). Times and days are in UTC. Responses may get new fields at any time;
+ignore fields that you do not know.
 
-Each answer to a GET has a strong ETag. Send it as `If-None-Match` with the next GET, or as
-`If-Match` with a change: if somebody else changed the data in the meantime, the answer is 412 with
-the current version. Each write accepts an `Idempotency-Key` that you choose (stored for 7 days): a
-repeated request is carried out once and gets the same answer; another request with the same key is
-refused with 409. Only the key matters: two identical requests without a key, or with different
-keys, create two comments or two files. `Idempotency-Replayed: true` means that this request stored
-nothing new, because it was carried out before or the ticket already has these values. With
-`Prefer: return=minimal`, the answer to a write has no content. An answer with a list has `next`,
-the URL of the next page, which is also sent as `Link` with `rel="next"`. The headers
-`RateLimit-Policy` and `RateLimit` show how many calls a token has left; after 429, `Retry-After`
-says when to retry.
+Each response to a GET has a strong ETag. Send it as `If-None-Match` with the next GET, or as
+`If-Match` with a change: if somebody else changed the data in the meantime, the response is 412
+with the current version. Each write accepts an `Idempotency-Key` that you choose (stored for 7
+days): a repeated request is carried out once and gets the same response; another request with the
+same key is refused with 409. Only the key matters: two identical requests without a key, or with
+different keys, create two comments or two files. `Idempotency-Replayed: true` means that this
+request stored nothing new, because it was carried out before or the ticket already has these
+values. With `Prefer: return=minimal`, the response to a write has no content. A response with a
+list has `next`, the URL of the next page, which is also sent as `Link` with `rel="next"`. The
+headers `RateLimit-Policy` and `RateLimit` show how many calls a token has left; after 429,
+`Retry-After` says when to retry.
 
 Scopes of tokens:
 """

@@ -77,14 +77,14 @@ def create(title):
 
 
 def change(number, field, value):
-    """Change what was seen; 412 returns the current state if somebody else changed it first."""
+    """Change the version that was read; if somebody else changed it first, the response is 412."""
     _ticket, tag = ask("GET", f"/tickets/{number}")
     changed = once("PATCH", f"/tickets/{number}", {field: value}, If_Match=tag)
     print(f"Ticket {number}: {field} is {changed[field]}")
 
 
 def follow(name):
-    """All changes since the last call; the cursor is stored when its changes were dealt with."""
+    """All changes since the last call; the cursor is stored once its changes are processed."""
     stored = Path(name)
     cursor, more = stored.read_text() if stored.exists() else "0", True
     while more:
