@@ -208,7 +208,7 @@
   function countLinks() {
     const button = one("[data-several-words]"), ticked = document.querySelectorAll("[data-several] [form=several]:checked").length;
     if (!button || !ticked) return;
-    button.textContent = ticked === 1 ? _("Write a ticket for 1 link") : _("Write one ticket for %(count)s links", { count: ticked });
+    button.textContent = ticked === 1 ? _("Create a ticket for 1 link") : _("Create one ticket for %(count)s links", { count: ticked });
   }
   document.addEventListener("change", function (event) { if (event.target.matches("[form=several]")) countLinks(); });
   document.addEventListener("htmx:afterSettle", countLinks);

@@ -443,16 +443,16 @@ ROWS: Final[Sequence[Row]] = (
         "no event that requires a ticket lacks one",
         "an event lacks its ticket",
         (
-            "tests/test_never_fine.py::test_no_due_ticket_and_fulfilled_rest_on_the_tickets_that_there_are",
+            "tests/test_never_fine.py::test_no_due_ticket_and_ticket_on_time_rest_on_the_tickets_that_there_are",
         ),
     ),
     Row(
-        "fulfilled",
+        "ticket on time",
         "event: ticket obligation",
         "a ticket documents the event and was created by the deadline",
         "no ticket documents it",
         (
-            "tests/test_never_fine.py::test_no_due_ticket_and_fulfilled_rest_on_the_tickets_that_there_are",
+            "tests/test_never_fine.py::test_no_due_ticket_and_ticket_on_time_rest_on_the_tickets_that_there_are",
         ),
     ),
     Row(
@@ -545,7 +545,7 @@ ROWS: Final[Sequence[Row]] = (
         ),
     ),
     Row(
-        "%(documented)s of %(detected)s events documented",
+        "%(documented)s of %(detected)s events with a ticket",
         "statistics, slides",
         "events were detected in the quarter, counted with its tickets",
         "no data: a quarter without monitoring has no share",
@@ -721,7 +721,7 @@ ROWS: Final[Sequence[Row]] = (
         "no event that requires a ticket lacks one",
         "an event lacks its ticket",
         (
-            "tests/test_never_fine.py::test_no_due_ticket_and_fulfilled_rest_on_the_tickets_that_there_are",
+            "tests/test_never_fine.py::test_no_due_ticket_and_ticket_on_time_rest_on_the_tickets_that_there_are",
         ),
     ),
     Row(

@@ -120,7 +120,7 @@ Undo what was recognised        | POST /tickets/*/undo                  | yes | 
 Relate two tickets              | POST /tickets/*/relate                | yes | yes | yes | 403 | 403 | login
 Remove a relation               | POST /tickets/*/unrelate              | yes | yes | yes | 403 | 403 | login
 Merge a ticket into another     | POST /tickets/*/merge                 | yes | yes | yes | 403 | 403 | login
-Separate the two again          | POST /tickets/*/separate              | yes | yes | yes | 403 | 403 | login
+Unmerge the two                 | POST /tickets/*/separate              | yes | yes | yes | 403 | 403 | login
 Answer to a change              | POST /tickets/*/acknowledge           | yes | yes | yes | 403 | 403 | login
 Hand a ticket to a partner      | POST /tickets/*/hand                  | yes | yes | 403 | 403 | 403 | login
 Mark a ticket as checked        | POST /tickets/*/checked               | yes | yes | 403 | 403 | 403 | login
@@ -198,8 +198,8 @@ Read an event                   | GET /events/*                         | yes | 
 Read an unknown event           | GET /events/* unknown                 | 404 | 404 | 404 | 404 | 404 | login
 Form of a new event             | GET /events/new                       | yes | yes | 403 | 403 | 403 | login
 Report an event by hand         | POST /events/new                      | yes | yes | 403 | 403 | 403 | login
-Form to correct an event        | GET /events/*/edit                    | yes | yes | 403 | 403 | 403 | login
-Correct or close it             | POST /events/*/edit                   | yes | yes | 403 | 403 | 403 | login
+Form to edit an event           | GET /events/*/edit                    | yes | yes | 403 | 403 | 403 | login
+Edit or close it                | POST /events/*/edit                   | yes | yes | 403 | 403 | 403 | login
 Withdraw an event               | POST /events/*/withdraw               | yes | yes | 403 | 403 | 403 | login
 Undo the withdrawal             | POST /events/*/restore                | yes | yes | 403 | 403 | 403 | login
 Choose a file of events         | GET /events/import                    | yes | yes | 403 | 403 | 403 | login

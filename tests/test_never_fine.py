@@ -337,20 +337,20 @@ def test_every_event_has_a_ticket_only_of_sites_with_data(
     assert "no monitoring data" not in text
 
 
-def test_no_due_ticket_and_fulfilled_rest_on_the_tickets_that_there_are(
+def test_no_due_ticket_and_ticket_on_time_rest_on_the_tickets_that_there_are(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
     due, operator = "/duty", visit(cast.operator)
     assert "Nothing is due" in operator.read(due).text
     number = report(session, cast, *_hours_ago(30, 20), now=datetime.now(UTC))
     page = operator.read(f"/events/{number}").text
-    assert "fulfilled" not in page
+    assert "ticket on time" not in page
     assert "No rule requires a ticket." not in page
     assert "Nothing is due" not in operator.read(due).text
     begun, ended = (datetime.now(UTC) - hours * HOUR for hours in (30, 20))
     times = {"event_start": f"{begun:%Y-%m-%d %H:%M}", "event_end": f"{ended:%Y-%m-%d %H:%M}"}
     ticket(session, cast, now=begun + HOUR, links=(LINK,), **times)
-    assert "fulfilled" in operator.read(f"/events/{number}").text
+    assert "ticket on time" in operator.read(f"/events/{number}").text
     assert "Nothing is due" in operator.read(due).text
 
 

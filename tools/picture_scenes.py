@@ -156,7 +156,7 @@ def _refused(page: Page, shown: Shown) -> None:
 def _of_event(page: Page, shown: Shown) -> None:
     """The ticket that home offers to write."""
     page.goto(shown.server.url)
-    page.get_by_role("link", name="Write ticket for event").first.click()
+    page.get_by_role("link", name="Create ticket for event").first.click()
     page.locator("#urgency").wait_for()
 
 

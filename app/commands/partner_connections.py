@@ -81,7 +81,7 @@ _one_kind = click.option(
     "file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     default=None,
-    help="A file with the choice of tickets, the maps of values and the owners of fields, as"
+    help="A file with the choice of tickets, the mappings of values and the owners of fields, as"
     " docs/partner-systems.md describes it.",
 )
 def connect(

@@ -36,7 +36,7 @@ def test_main_job_with_javascript(browser_page: Page, live_server: LiveServer, c
     page.get_by_role("button", name="Create ticket").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Loss of light near Karlsruhe")
     number = _number_in(page)
-    facts = page.get_by_role("complementary", name="Facts")
+    facts = page.get_by_role("complementary", name="Details")
     for word in ("CERN-GRIDKA-LHCOPN-001", "CH-CERN", "DE-KIT"):
         expect(facts.get_by_role("link", name=word, exact=True).first).to_be_visible()
 

@@ -182,7 +182,7 @@ def open_incident(hands: Hands) -> None:
     hands.press("Enter")
     hands.click("button", "Create ticket")
     hands.on_ticket("Flapping since noon")
-    facts = hands.page.get_by_role("complementary", name="Facts")
+    facts = hands.page.get_by_role("complementary", name="Details")
     expect(facts.get_by_role("link", name=LINK, exact=True).first).to_be_visible()
 
 

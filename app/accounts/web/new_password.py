@@ -11,7 +11,7 @@ from app.core.rules.language import _
 from app.core.web.forms import required
 
 PASSWORD_HELP = _(
-    "At least %(min_password_length)s characters and not a common one. Any characters"
+    "At least %(min_password_length)s characters, and not a commonly used password. Any characters"
     ", including spaces: a few unrelated words work well.",
     min_password_length=MIN_PASSWORD_LENGTH,
 )

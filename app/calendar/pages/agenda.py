@@ -128,7 +128,11 @@ def _lhc(
     for since, period, runs in states_between(first, last, periods):
         if period is not None:
             said = _("%(name)s starts", name=period.name) if since > first else period.name
-            runs_words = _("the detectors run") if runs else _("the detectors do not run")
+            runs_words = (
+                _("the detectors are taking data")
+                if runs
+                else _("the detectors are not taking data")
+            )
             found[since.astimezone(UTC).date()].append(joined(": ", [said, runs_words]))
     return found
 

@@ -129,7 +129,7 @@ def _read_free_query() -> FreeQuery:
         if not 0.25 <= hours <= _MAX_HOURS:
             problems.append(
                 _(
-                    "Length: use a number of hours from 0.25 to %(max_hours)s. Showing 4",
+                    "Length: use a number of hours from 0.25 to %(max_hours)s. Using 4 hours",
                     max_hours=_MAX_HOURS,
                 )
             )

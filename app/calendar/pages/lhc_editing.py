@@ -93,7 +93,8 @@ def new_period() -> Response:
     if form.errors:
         return _page(form, None, status=422)
     return go_to(
-        url_for("calendar.lhc"), _("%(name)s is added. Tickets due are recalculated.", name=name)
+        url_for("calendar.lhc"),
+        _("%(name)s is added. Required tickets are recalculated.", name=name),
     )
 
 
@@ -121,7 +122,7 @@ def edit_period(number: int) -> Response:
                 leads_to(url_for("calendar.lhc"))
             return go_to(
                 url_for("calendar.lhc"),
-                _("%(name)s is saved. Tickets due are recalculated.", name=name),
+                _("%(name)s is saved. Required tickets are recalculated.", name=name),
             )
         except Invalid as error:
             session.rollback()
@@ -145,7 +146,8 @@ def remove_lhc_period(number: int) -> Response:
         shown = PeriodForm(formdata=None, data={**stated_of(row).texts(), "version": row.version})
         return _page(shown, row, status=422, remove=form)
     return go_to(
-        url_for("calendar.lhc"), _("%(name)s is removed. Tickets due are recalculated.", name=name)
+        url_for("calendar.lhc"),
+        _("%(name)s is removed. Required tickets are recalculated.", name=name),
     )
 
 

@@ -47,9 +47,9 @@ class Door(StrEnum):
 
 DOOR_WORDS: Mapping[str, str] = {
     Door.PORTAL: _("in the portal"),
-    Door.SOAP: _("over SOAP"),
-    Door.NATIVE: _("over SOAP, service LHCOPN"),
-    Door.API: _("over the API"),
+    Door.SOAP: _("via SOAP"),
+    Door.NATIVE: _("via SOAP, service LHCOPN"),
+    Door.API: _("via the API"),
     Door.COMMAND: _("from the command line"),
     Door.SYSTEM: _("automatically"),
     Door.EXCHANGE: _("by the exchange"),

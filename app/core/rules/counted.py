@@ -49,6 +49,6 @@ SLIDES_RANGE: Final = (SLIDES[0][0], SLIDES[-1][-1])
 """The first and the last of them."""
 DECK_NUMBERS: Final = (_("111 in 2012"), _("14 in the first half of 2013"))
 """The numbers of tickets in the group's report of 2013: quoted, never counted here."""
-DECK_SOURCE: Final = _("from the group’s 2013 report")
+DECK_SOURCE: Final = _("from the LHCOPN group’s 2013 report")
 DAYS_STANDING: Final = 30
 """Days (of 24 h) after which an open ticket is long-standing (decisions, section 9)."""

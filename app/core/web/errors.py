@@ -97,8 +97,8 @@ _WORDS = {
         "The request is damaged or is not text in UTF-8. Reload the page and try again."
         " Nothing was stored."
     ),
-    404: _("Check the number in the address, or search."),
-    405: _("Follow a link or a button of the portal instead of typing the address."),
+    404: _("Check the address, or search."),
+    405: _("Use the portal's links and buttons instead of typing the address."),
     415: _("Send the form with a browser. Nothing was stored."),
     500: _("The error was logged; try again, and contact an administrator if it happens again."),
     503: _("The database cannot be used at the moment. Wait a moment and try again."),

@@ -39,4 +39,6 @@ def read_day(name: str, value: str, label: str) -> date:
             raise ValueError
         return date.fromisoformat(value)
     except ValueError:
-        raise Invalid(name, _("%(label)s is not a date; use 2026-01-31", label=label)) from None
+        raise Invalid(
+            name, _("“%(label)s” must be a date such as 2026-01-31", label=label)
+        ) from None

@@ -129,7 +129,7 @@ def _slide(query: DutyQuery) -> Slide:
     ]
     left = count - len(rows)
     return Slide(
-        f"{count:,} ticket{'' if count == 1 else 's'} due: {STATE_WORDS[query.state].lower()}",
+        f"{count:,} required ticket{'' if count == 1 else 's'}: {STATE_WORDS[query.state].lower()}",
         f"{query.rule or 'Rules in force'}, newest first, {now():%Y-%m-%d} UTC",
         "",
         table=Table(columns, rows) if rows else None,

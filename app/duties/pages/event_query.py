@@ -49,7 +49,7 @@ LABELS: Final[Mapping[str, str]] = {
     "documented": _("Documented"),
     "how": _("Ticket matched"),
     "maintenance": _("Maintenance"),
-    "due": _("Ticket due"),
+    "due": _("Required ticket"),
     "ongoing": _("Ongoing"),
     "unresolved": _("Unresolved name"),
     "withdrawn": _("Withdrawn"),

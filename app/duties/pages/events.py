@@ -46,7 +46,7 @@ DETECTED_COLUMNS: Final = (
     *("counted", "documented", "how", "maintenance", "tickets"),
 )
 """Of the file of detected events; that of reports has the columns of the import."""
-_DUE: Final = _("Ticket due")
+_DUE: Final = _("Ticket required")
 _LISTS: Final[dict[str, EventList]] = {DETECTED: Detected(), REPORTED: Reported()}
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from app.core.rules.errors import Invalid
-from app.core.rules.language import _
+from app.core.rules.language import _, joined
 from app.core.rules.quarters import Quarter
 from app.core.rules.texts import checked_text
 from app.core.web.list_filters import Chip
@@ -24,7 +24,7 @@ from app.registry.models.registry import Link
 from app.registry.services.registry import find_site
 
 STATE_WORDS: Final[Mapping[str, str]] = {
-    OPEN: _("Open"),
+    OPEN: _("Not created yet"),
     DutyStatus.MISSING: _("Missing"),
     DutyStatus.DUE: _("Before the deadline"),
     DutyStatus.LATE: _("Ticket late"),
@@ -102,7 +102,10 @@ class DutyQuery:
 
     def _read(self, name: str, value: str, rules: Sequence[JudgedRule]) -> str:
         if name in ("from", "to"):
-            self._quarters[name] = Quarter.parse(value, name)
+            try:
+                self._quarters[name] = Quarter.parse(value, name)
+            except Invalid as error:
+                raise Invalid(name, joined(": ", (_LABELS[name], error.message))) from None
             return value
         if name == "losses":
             if value != "yes":

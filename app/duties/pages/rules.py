@@ -190,7 +190,7 @@ def _decided(verb: Callable[[ForceForm], DutyForce], words: str, at: tuple[str, 
 
 
 def _admins_only() -> None:
-    require_admin(acting(), _("change the rules for due tickets"))
+    require_admin(acting(), _("change the rules for required tickets"))
 
 
 def _list_page(

@@ -41,6 +41,14 @@ class Scope(StrEnum):
     T1 = "T1"
 
 
+_AT: Final = {
+    Scope.T0_T1: _("at the T0 or a T1"),
+    Scope.T0: _("at the T0"),
+    Scope.T1: _("at a T1"),
+}
+"""The place of a clause, as its text has it; a clause about the whole network names none."""
+
+
 class Role(StrEnum):
     """On which links."""
 
@@ -115,7 +123,7 @@ class Clause:
         if self.role != Role.ANY:
             parts.append(_("on a %(role)s link", role=said_word(self.role)))
         if self.scope != Scope.NETWORK:
-            parts.append(_("at %(scope)s", scope=said_word(self.scope)))
+            parts.append(_AT[Scope(self.scope)])
         if self.lhc != Lhc.ALWAYS:
             parts.append(_("while %(lhc)s", lhc=said_word(self.lhc)))
         if not self.maintenance:

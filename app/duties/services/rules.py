@@ -26,7 +26,7 @@ from app.duties.rules.duties import Rule, rule_of_text
 
 DUTY_RULE: Final = "duty rule"
 """The kind in the change log."""
-_MANAGE: Final = _("change the rules for due tickets")
+_MANAGE: Final = _("change the rules for required tickets")
 _NAME_LIMIT, _TEXT_LIMIT = 50, 4000
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 

@@ -26,7 +26,7 @@ def comparison_slide(
     in words; ``said``: remarks."""
     words = [
         f"{rule.label} is {'in force' if rule.in_force_now else 'not in force'} today"
-        + ("." if one is None else f": {one.asked:,} required, {one.there:,} existing.")
+        + ("." if one is None else f": {one.asked:,} required, {one.there:,} exist.")
         for rule, one in zip(rules, whole, strict=True)
     ]
     return Slide(

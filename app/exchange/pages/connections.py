@@ -163,7 +163,7 @@ def new() -> Response:
     if form.errors:
         return _form_page("exchange/new.html", form, codes=codes)
     return go_to(
-        _base(number), _("The connection is paused. Test it, check its map, then resume it.")
+        _base(number), _("The connection is paused. Test it, check its mapping, then resume it.")
     )
 
 

@@ -41,7 +41,7 @@ FILE_LIMIT: Final = 256 * 1024
 _PARTS: Final = {
     "choice": _("Choice of"),
     "group": _("Their queue or group"),
-    "map": _("Map of"),
+    "map": _("Mapping of"),
     "owner": _("Who decides on"),
 }
 _MAY: Final = _("change what is exchanged with a partner")

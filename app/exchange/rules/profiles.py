@@ -283,11 +283,15 @@ def _texts(data: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 def _rows(name: str, rows: Any) -> tuple[ValueRow, ...]:
     if name not in CHOICES:
-        raise Invalid("profile", _("%(name)s has no fixed values, so it has no map", name=name))
+        raise Invalid("profile", _("%(name)s has no fixed values, so it has no mapping", name=name))
     if not isinstance(rows, list) or len(rows) > MOST_ROWS:
         raise Invalid(
             "profile",
-            _("The map of %(name)s is a list of at most %(most)s rows", name=name, most=MOST_ROWS),
+            _(
+                "The mapping of %(name)s is a list of at most %(most)s rows",
+                name=name,
+                most=MOST_ROWS,
+            ),
         )
     found = []
     for number, row in enumerate(rows, start=1):
@@ -295,7 +299,7 @@ def _rows(name: str, rows: Any) -> tuple[ValueRow, ...]:
             raise Invalid(
                 "profile",
                 _(
-                    "Map of %(name)s, row %(number)s: ours, theirs and the way",
+                    "Mapping of %(name)s, row %(number)s: ours, theirs and the way",
                     name=name,
                     number=number,
                 ),
@@ -305,7 +309,7 @@ def _rows(name: str, rows: Any) -> tuple[ValueRow, ...]:
             raise Invalid(
                 "profile",
                 _(
-                    "Map of %(name)s, row %(number)s is not valid: %(row)s",
+                    "Mapping of %(name)s, row %(number)s is not valid: %(row)s",
                     name=name,
                     number=number,
                     row=", ".join(row),

@@ -75,7 +75,7 @@ GROUPS: Final = (
             ),
             (_("Matching rule"), "matching_rules.page", _("When a ticket documents an event")),
             (
-                _("Duty rules"),
+                _("Ticket rules"),
                 "duty_rules.listing",
                 _("Rules that require a ticket"),
             ),

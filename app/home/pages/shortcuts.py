@@ -20,7 +20,7 @@ GROUPS: Final = (
         _("Everywhere"),
         (
             ("?", _("Show this list")),
-            ("/", _("Search, or go to a number, link or site")),
+            ("/", _("Search, or open a ticket by its number, a link or a site")),
             ("Ctrl K", _("Find a page, link, site or ticket")),
             ("n", _("New ticket")),
             (".", _("Show new changes")),

@@ -35,13 +35,13 @@ class Cell:
         if not self.detected:
             return _("no events")
         of = _(
-            "%(documented)s of %(detected)s events documented",
+            "%(documented)s of %(detected)s events with a ticket",
             documented=format(self.documented, ","),
             detected=format(self.detected, ","),
         )
         if not self.missing:
             return of
-        return _("%(finding)s, %(missing)s missing", finding=of, missing=format(self.missing, ","))
+        return _("%(finding)s, %(missing)s without", finding=of, missing=format(self.missing, ","))
 
 
 @dataclass(frozen=True)

@@ -235,7 +235,7 @@ def _shown(table: MatchingTable, moment: datetime) -> ShownTable:
 
 
 def finding_of(table: MatchingTable, moment: datetime) -> str:
-    """``2026-Q4 so far: 13 of 18 events documented, 5 missing``: for the current quarter if the
+    """``2026-Q4 so far: 13 of 18 events with a ticket, 5 without``: for the current quarter if the
     table has it, else for all of its quarters."""
     both = zip(table.quarters, table.totals, strict=True)
     known = [(quarter, cell) for quarter, cell in both if cell is not None]

@@ -62,7 +62,8 @@ class PackForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         required(_("To quarter")),
         filters=[one_line],
         description=_(
-            "Includes this quarter; at most %(max_quarters)s quarters.", max_quarters=MAX_QUARTERS
+            "The last quarter in the pack; at most %(max_quarters)s quarters.",
+            max_quarters=MAX_QUARTERS,
         ),
         render_kw=_QUARTER,
     )

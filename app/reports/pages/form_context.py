@@ -95,8 +95,13 @@ def report_context(site: str, quarter: str) -> ReportContext:
     session = db.session()
     try:
         found = Quarter.parse(quarter)
-    except Invalid as error:
-        raise NoSuchPeriod(error.message) from None
+    except Invalid:
+        raise NoSuchPeriod(
+            _(
+                "Reports are at /reports/SITE/QUARTER, with a quarter such as %(example)s",
+                example=Quarter.example(),
+            )
+        ) from None
     require_quarter_of_reports(session, found, now())
     named = find_site(session, site) if site.isprintable() else None
     if named is None:

@@ -28,7 +28,7 @@ QUARTER_COLUMNS: Final[Mapping[str, str]] = {
     "availability": _("Availability"),
     "median_response": _("Median response, working time"),
     "median_solution": _("Median solution, working time"),
-    "duties_missed": _("Due tickets missing"),
+    "duties_missed": _("Required tickets missing"),
 }
 """The figures of the quarter's table, and how its head calls them."""
 NO_ANSWER: Final = _("no answer")

@@ -159,7 +159,7 @@ def checked_answer(question: ReportQuestion, value: str) -> str:
                     pass
             raise Invalid(
                 field,
-                _("%(label)s is not a date; use one such as 2013-03-31", label=question.label),
+                _("“%(label)s” must be a date such as 2013-03-31", label=question.label),
             )
         case QuestionKind.YES_NO:
             allowed: Sequence[str] = (YES, NO)

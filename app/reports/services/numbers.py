@@ -86,7 +86,7 @@ _AFFECTED, _RESPONSIBLE = (
     _("Tickets the site is responsible for"),
 )
 _EVENTS, _AVAILABILITY = _("Detected events of at least one hour"), _("Availability")
-_DUTIES: Final = _("Tickets due")
+_DUTIES: Final = _("Required tickets")
 
 
 @dataclass(frozen=True)
@@ -236,10 +236,18 @@ def _of_availability(row: AvailabilityRow | None) -> ReportFigure:
 def _of_duties(due: _Due) -> Sequence[ReportFigure]:
     return [
         ReportFigure(
-            "duties_missed", _("Due tickets missing"), due.missed, due.asked, group=_DUTIES
+            "duties_missed",
+            _("Required tickets missing"),
+            due.missed,
+            due.asked,
+            group=_DUTIES,
         ),
         ReportFigure(
-            "duties_late", _("Due tickets created late"), due.late, due.asked, group=_DUTIES
+            "duties_late",
+            _("Required tickets created late"),
+            due.late,
+            due.asked,
+            group=_DUTIES,
         ),
     ]
 

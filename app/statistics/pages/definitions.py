@@ -12,7 +12,7 @@ from app.matching.rules.matching import MAX_KEPT
 
 _RULES: Final = _("this portal's own rule, as no other source defines it")
 _GGUS: Final = _(
-    "the GGUS report generator (EGI), which names these times and requires averages and"
+    "the GGUS report generator (EGI), which names these times and requires averages and medians"
 )
 
 
@@ -61,7 +61,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             ),
         ),
         _(
-            "%(rules)s. The two numbers %(listed)s are quoted from the group's 2013 report, "
+            "%(rules)s. The two numbers %(listed)s are quoted from the LHCOPN group’s 2013 report, "
             "not counted by the portal. The slide with 111 is headed “2013”, "
             "but the next slide covers the first half of 2013, so 111 must be the number for 2012.",
             rules=_RULES,
@@ -78,7 +78,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "For a ticket imported from an old system, it is the priority in the imported file."
             ),
         ),
-        _("%(ggus)s medians, and counts priorities at submission", ggus=_GGUS),
+        _("the GGUS report generator (EGI), which counts priorities at submission"),
         endpoint="statistics.times",
     ),
     Definition(
@@ -111,7 +111,8 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             ),
             _(
                 "A ticket belongs to the period of its creation. "
-                "The column “tickets” is the number of tickets that have the time; "
+                "The column “tickets” is the number of tickets for which this time is "
+                "known; "
                 "average and median are calculated from these tickets. "
                 "For an even number of tickets, the median is halfway between the two middle "
                 "values."
@@ -119,11 +120,11 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             _(
                 "A working day is 24 h between Monday 00:00 and Saturday 00:00 UTC; "
                 "holidays count as working days. Pages round to two digits and show minutes, "
-                "hours or days; files have days as numbers."
+                "hours or days; downloads give times in days, as decimal numbers."
             ),
         ),
         _(
-            "%(ggus)s medians. Counting response and solution from creation is %(rules)s",
+            "%(ggus)s. Counting response and solution from creation is %(rules)s",
             ggus=_GGUS,
             rules=_RULES,
         ),
@@ -166,17 +167,17 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "Only elapsed time during which the link was in use counts."
             ),
             _(
-                "A link has no data if no source had reported it by the end of the period, "
+                "A link has no data if no source had reported on it by the end of the period, "
                 "or if all its sources were silent for the whole period. "
                 "If all of the time was unmonitored, availability is unknown."
             ),
             _(
                 "A source is silent if its last call is older than its expected interval; "
                 "the silence starts at that call. While all sources "
-                "that ever reported a link are silent, the link is unmonitored, "
+                "that ever reported on a link are silent, the link is unmonitored, "
                 "except during events that they had reported. "
                 "For a source that only delivers files, its newest event counts as its last call. "
-                "Events entered by people are not monitoring. "
+                "Events entered by hand do not count as monitoring. "
                 "Silence before the portal started to record calls is unknown and is not counted."
             ),
             _(
@@ -208,7 +209,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             ),
         ),
         _(
-            "“events of at least one hour” in the 2013 slides. The gap is %(rules)s",
+            "“events of at least one hour” in the LHCOPN group’s 2013 slides. The gap is %(rules)s",
             rules=_RULES,
         ),
         _("gap 10 min, minimum length 60 min (set by the version of the matching rule)"),
@@ -224,7 +225,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             ),
             _(
                 "A ticket that names no link documents the event “by site” "
-                "if it names a T1 end of the link as affected site, "
+                "if it names a T1 end of the link as an affected site, "
                 "is an incident or maintenance ticket, and belongs to the link's network. "
                 "Change and informational tickets, and tickets of another network, "
                 "do not document an event by site."
@@ -243,24 +244,30 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             ),
             _(
                 "A ticket “by site” counts here even while the event is ongoing. "
-                "It does not count for “Tickets due” until the event ends: "
-                "that requires a ticket of the link, or one that a person linked."
+                "Until the event ends, “Required tickets” accepts only a ticket "
+                "that names the link, or one that a person linked."
             ),
             _(
                 "An event counts once, even if several tickets document it. "
                 "If a person linked or unlinked a ticket, no recalculation changes that."
             ),
             _(
-                "If very many tickets match an event, the portal stores a selection: "
-                "for each kind (by link or by site; maintenance or not; "
-                "suspected time-zone error), the %(max_kept)s tickets that start last (if equal, "
-                "the higher numbers), and the one created first. "
+                "If more than %(max_kept)s tickets of one kind match an event, the portal stores "
+                "the %(max_kept)s of them that start last (of several with the same start, those "
+                "with the higher numbers). In addition, it stores the matching ticket that was "
+                "created first. Two tickets are of the same kind if both match by link or both "
+                "by site, both or neither are maintenance tickets, and both or neither have a "
+                "suspected time-zone error (start and end are off by the same 1 or 2 hours, or by "
+                "the site's UTC offset). "
                 "Tickets that a person linked or unlinked are always stored. "
                 "The selection does not change any figure.",
                 max_kept=MAX_KEPT,
             ),
         ),
-        _("%(rules)s. How the 2013 slides matched events with tickets is unknown", rules=_RULES),
+        _(
+            "%(rules)s. How the LHCOPN group’s 2013 slides matched events with tickets is unknown",
+            rules=_RULES,
+        ),
         _("tolerance 1 h (set by the version of the matching rule)"),
     ),
     Definition(
@@ -273,28 +280,27 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "Events on links without a T1 end are in the row of the T0."
             ),
             _(
-                "A site has no data if no source had reported any of its links by the end of the "
-                "quarter."
+                "A site has no data if no source had reported on any of its links by the end of "
+                "the quarter."
             ),
         ),
         _(
-            "the 2013 slides “Events matching per T1”. "
-            "Their headings contradict each other: “2012-01, 2012-6”, and “2012-01, "
-            "2012-12” above quarters of 2013"
+            "the LHCOPN group’s 2013 slides “Events matching per T1”. "
+            "One of their headings cannot be right: “2012-01, 2012-12” is above quarters of 2013"
         ),
         "network",
     ),
     Definition(
         "due",
-        _("Tickets due"),
+        _("Required tickets"),
         (
             _(
-                "A ticket is due for an event if the link was in use at the start of the event "
-                "and a rule in force at that time requires a ticket. "
+                "A ticket is required for an event if the link was in use at the start of the "
+                "event and a rule in force at that time requires a ticket. "
                 "Rule R2009: an event of more than 60 minutes, "
                 "or more than 5 flaps within any 60 minutes. "
-                "Rule R2013, proposed in the 2013 slides: "
-                "any loss of service at a T1 while the detectors run, "
+                "Rule R2013, proposed in the LHCOPN group’s 2013 slides: "
+                "any loss of service at a T1 while the detectors are taking data, "
                 "and any event on a backup link."
             ),
             _(
@@ -310,19 +316,20 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "the row of the T0 shows it, but does not count it again."
             ),
             _(
-                "A flap is one reported start on a link, before reports are combined into events. "
-                "The limits of the 60 minutes are included: "
+                "A flap is one report that a link went down or became degraded, "
+                "before reports are combined into events. "
+                "Both ends of the 60-minute interval are included: "
                 "six starts from 10:00 to 11:00 are more than 5 flaps. "
                 "A series of flaps requires one ticket, for the event in which the series starts."
             ),
             _(
-                "A due ticket is “on time” if it was created by the deadline, "
+                "A required ticket is “on time” if it was created by the deadline, "
                 "“late” if it was created afterwards, and “missing” if it does not exist. "
                 "The site responsible for the link has to create it."
             ),
         ),
         _(
-            "“new definition: when a ticket shall be written” in the 2013 slides; "
+            "“new definition: when a ticket shall be written” in the LHCOPN group’s 2013 slides; "
             "for R2009, the operational model of 2009"
         ),
         _("deadline (24 h after the event's start), rules in force, LHC calendar"),

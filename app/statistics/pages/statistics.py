@@ -100,11 +100,11 @@ PAGES: Final = (
     (
         _("Events per T1"),
         "matching.page",
-        _("Detected events, and how many of them tickets document"),
+        _("Detected events, and how many of them have a ticket"),
     ),
     (_("Availability"), "availability.page", _("Availability of each link and site")),
     (
-        _("Tickets due"),
+        _("Required tickets"),
         "duty.listing",
         _("Events that require a ticket, and whether it exists"),
     ),

@@ -95,7 +95,7 @@ def separate(number: int) -> Response:
         ticket = separate_tickets(session, by, number, role, other)
         duplicate = ticket if role is RelationRole.DUPLICATE_OF else session.get_one(Ticket, other)
         said = _(
-            "Separated: ticket %(number)s is %(state)s.",
+            "Unmerged: ticket %(number)s is %(state)s.",
             number=duplicate.number,
             state=said_word(duplicate.state),
         )

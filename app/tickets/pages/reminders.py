@@ -36,4 +36,4 @@ def remove(number: int) -> Response:
     session, by = db.session(), writer()
     with transaction(session):
         remove_reminder(session, by, number)
-    return shown_again(number, _("Reminder of ticket %(number)s removed.", number=number))
+    return shown_again(number, _("Reminder for ticket %(number)s removed.", number=number))

@@ -178,7 +178,7 @@ def _entry(step: TimelineStep, *, fresh: bool, undoes: bool) -> TimelineEntry:
         lines = [line for line in lines if line.label != LABELS["state"] and line.old != line.new]
         if RelationRole.DUPLICATE_OF in found:
             merged = found[RelationRole.DUPLICATE_OF].new is not None
-            what = "merged this ticket into another" if merged else "separated it from its original"
+            what = "merged this ticket into another" if merged else "unmerged it from its original"
     elif comment:
         what, icon = _("commented"), "comment"
     elif internal:

@@ -99,9 +99,9 @@ LABELS: Mapping[str, str] = {
     "duplicate_of": _("Duplicate of"),
     "duplicate": _("Duplicate"),
     "related": _("Related"),
-    "repeated_mail": _("Mail in a repeated creation request"),
-    "repeated_phone": _("Phone in a repeated creation request"),
-    "repeated_carbon_copy": _("Carbon copy in a repeated creation request"),
+    "repeated_mail": _("Email address from a repeated creation request"),
+    "repeated_phone": _("Phone number from a repeated creation request"),
+    "repeated_carbon_copy": _("Carbon copy from a repeated creation request"),
 }
 """What each field of a ticket, and what else the change log holds of one, is called."""
 _ORDERED = (

@@ -228,7 +228,7 @@ class LinkStatus:
     @property
     def beside(self) -> str:
         """What does not change the state: missing monitoring, and other tickets: ``not monitored, 1
-        performance ticket, 2 tickets with an impact below degraded``; "" = nothing."""
+        performance ticket, 2 tickets with an impact below “degraded”``; "" = nothing."""
         parts = []
         if not self.is_watched and self.state in (LinkState.MAINTENANCE, LinkState.PLANNED):
             parts.append(_("not monitored"))
@@ -236,8 +236,8 @@ class LinkStatus:
             one, many = "%(num)s performance ticket", "%(num)s performance tickets"
             parts.append(counted(one, many, self.performance))
         if self.no_impact:
-            one = "%(num)s ticket with impact below degraded"
-            many = "%(num)s tickets with impact below degraded"
+            one = "%(num)s ticket with impact below “degraded”"
+            many = "%(num)s tickets with impact below “degraded”"
             parts.append(counted(one, many, self.no_impact))
         if self.unknown_impact:
             one = "%(num)s ticket with unknown impact"

@@ -132,7 +132,7 @@ def _draft(scene: Scene, kit: Page, kit2: Page) -> None:
     saved(kit, first)
     # for the other the ticket is written that was missing
     other = kit.locator(f"#event-{scene.unwritten}")
-    other.get_by_role("link", name="Write ticket").click()
+    other.get_by_role("link", name="Create ticket").click()
     expect(kit.locator("#title")).to_have_value(f"{LINK} down")
     kit.get_by_role("button", name="Create ticket").click()
     kit.wait_for_url(re.compile(r"/tickets/\d+$"))

@@ -62,7 +62,7 @@ def test_each_field_saves_itself(browser: Browser, sqlite_server: LiveServer) ->
         # what is refused stays where it was typed
         write(page, "the 30th", "Day of the test")
         day = standing(page, "answer.backup_test_day")
-        expect(day).to_contain_text("Not saved. Day of the test is not a date")
+        expect(day).to_contain_text("Not saved. “Day of the test” must be a date")
         expect(page.get_by_label("Day of the test")).to_have_value("the 30th")
         assert still_marked(page)
         assert sideways(page) == 0

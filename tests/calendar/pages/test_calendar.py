@@ -225,7 +225,9 @@ def test_the_agenda_tells_fourteen_days_and_marks_conflicts(
     assert shown(page) == of_march - {planned["change"]}
     assert "1 March to 14 March 2013" in page.text
     days = page.text[page.text.index("Friday 1 March") : page.text.index("Find a free window")]
-    assert days.startswith("Friday 1 March LHC LS1: the detectors do not run Saturday 2 March to")
+    assert days.startswith(
+        "Friday 1 March LHC LS1: the detectors are not taking data Saturday 2 March to"
+    )
     assert "Saturday 2 March to Monday 4 March Nothing planned Tuesday 5 March 22:00 →" in days
     assert f"→ 04:00 #{planned['first']} Fibre moved maintenance {GRIDKA} conflict" in days
     assert "Thursday 7 March 14:00–15:00 Teleconference 2013-Q1 Friday 8 March to" in days
@@ -233,7 +235,7 @@ def test_the_agenda_tells_fourteen_days_and_marks_conflicts(
     assert urls["Previous"] == "/calendar/agenda?from=2013-02-15"
     assert urls["Next"] == "/calendar/agenda?from=2013-03-15"
     assert (
-        "LS1 starts: the detectors do not run"
+        "LS1 starts: the detectors are not taking data"
         in visitor.read("/calendar/agenda?from=2013-02-10").text
     )
 

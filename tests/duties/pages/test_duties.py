@@ -89,12 +89,12 @@ def test_the_obligations_of_what_is_ongoing_name_the_ticket_of_the_site(
         assert f"#{number}" in page.text, place
         assert "ticket of the site" in page.text, place
         assert write in hrefs(page), place
-        assert "fulfilled" not in page.text, place
+        assert "ticket on time" not in page.text, place
     assert "on time</span>" not in visitor.get("/duty").text
     assert "already" not in visitor.read(write).text
     own = opened(links=(LINK,), now=now)
     assert "on time</span>" in visitor.get("/duty?state=met").text
-    for place, standing in (("/duty?state=met", "on time"), (f"/events/{event}", "fulfilled")):
+    for place, standing in (("/duty?state=met", "on time"), (f"/events/{event}", "ticket on time")):
         page = visitor.read(place)
         assert standing in page.text, place
         assert "same link, both ongoing" in page.text, place
@@ -175,9 +175,9 @@ def test_the_list_begins_with_the_last_four_quarters_and_counts_the_older_ones(
     def tab(word: str, page: PageReader) -> str:
         return next(href for href, text in page.links if text.partition(" 1")[0] == word)
 
-    page, rows = listed(tab("Ticket due", visitor.read("/events")))
+    page, rows = listed(tab("Ticket required", visitor.read("/events")))
     assert rows == [str(oldest)]
-    assert f"From {first} Ticket due open" in page.text
+    assert f"From {first} Required ticket not created yet" in page.text
     assert (f"/events?view=detected&to={first.previous}&due=open", "3 older ones") in page.links
     same = next(href for href in hrefs(page) if href.startswith("/duty?"))
     assert listed(same)[1] == rows
@@ -187,7 +187,7 @@ def test_the_list_begins_with_the_last_four_quarters_and_counts_the_older_ones(
     assert "older ones" not in page.text
     assert f"/duty?state=open&to={first.previous}" in hrefs(page)
     assert "/duty?state=missing&from=all" in hrefs(visitor.read("/events?due=missing"))
-    assert tab("Ticket due", visitor.read("/events?quarter=2013-Q1")) == (
+    assert tab("Ticket required", visitor.read("/events?quarter=2013-Q1")) == (
         "/events?view=detected&quarter=2013-Q1&due=open"
     ), "a time that somebody chose stays"
     for visitor in (visit(cast.kit), visit(cast.operator)):
@@ -244,7 +244,7 @@ def test_a_rule_is_composed_looked_at_put_in_force_and_undone(
         == 303
     )
     page = visitor.read("/duty/rules")
-    assert "down for at least 10 minutes, at T1" in page.text
+    assert "down for at least 10 minutes, at a T1" in page.text
     assert "Nothing is due" in visitor.read("/duty").text
     version = session.scalars(
         select(DutyRuleVersion.id).order_by(DutyRuleVersion.id.desc())

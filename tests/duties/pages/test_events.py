@@ -178,7 +178,7 @@ def test_what_cannot_be_used_of_an_address_is_told(
         "counted=yes&counted=no": "Counted: only one value is possible; using the first",
         "after=x": "Invalid position in the list (after)",
         "link=%00": "Link holds a character",
-        "due=never": "Ticket due: choose one of: open",
+        "due=never": "Required ticket: choose one of: open",
     }.items():
         answer = visitor.get(f"/events?{query}")
         assert answer.status_code == 422, query
@@ -265,9 +265,9 @@ def test_an_event_shows_its_outage_its_ticket_and_its_duty(
     assert (f"/events/{reported[0]}", f"Event {reported[0]}") in page.links
     assert "R2009" in page.text
     assert "operator reported it" in page.text
-    assert not any("Correct" in word for _, word in page.links)  # only operators do
+    assert not any("Edit" in word for _, word in page.links)  # only operators do
     missing = visitor.read(f"/events/{reported[2]}")
-    assert (f"/tickets/new?event={reported[2]}", "Write ticket") in missing.links
+    assert (f"/tickets/new?event={reported[2]}", "Create ticket") in missing.links
     alone = visitor.read(f"/events/{reported[6]}")
     assert "unresolved" in alone.text
     assert "Not part of a detected event" in alone.text

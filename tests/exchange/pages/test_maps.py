@@ -104,9 +104,9 @@ def test_rows_grow_without_a_script(
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"state-ours": "new", "state-theirs": ""}, "Map of state, row 1"),
-        ({"state-ours": "", "state-theirs": "open"}, "Map of state, row 1"),
-        ({"state-ours": "nonsense", "state-theirs": "open"}, "Map of state, row 1"),
+        ({"state-ours": "new", "state-theirs": ""}, "Mapping of state, row 1"),
+        ({"state-ours": "", "state-theirs": "open"}, "Mapping of state, row 1"),
+        ({"state-ours": "nonsense", "state-theirs": "open"}, "Mapping of state, row 1"),
         ({"state-ours": "new", "state-theirs": "x" * 256}, "at most 255"),
         ({"state-ours": "new", "state-theirs": "a\x01b"}, "cannot be passed on"),
         ({"state_owner": "the weather"}, "Who decides on state"),
@@ -163,7 +163,7 @@ def test_versions_are_compared_and_rolled_back(
     for words in (
         "Version 1 compared with 2",
         "Choice of tickets those that operators share all that are open",
-        "Map of priority none urgent = 3 high",
+        "Mapping of priority none urgent = 3 high",
         "Who decides on priority last writer us",
     ):
         assert words in text

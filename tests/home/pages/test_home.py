@@ -30,7 +30,7 @@ from tests.harness.visits import Enter, Open
 @pytest.mark.parametrize("who", ["admin", "operator", "kit", "reader"])
 def test_what_is_empty_takes_no_room(who: str, cast: Cast, visit: Enter) -> None:
     page = visit(getattr(cast, who)).read("/")
-    assert "No link is monitored: no event source has reported any link yet." in page.text
+    assert "No link is monitored: no event source has reported on any link yet." in page.text
     assert "quiet" not in page.text
     # a reporter's sites owe reports
     assert ("Nothing needs your attention." in page.text) is (who != "kit")
@@ -152,16 +152,16 @@ def test_the_chair_is_told_what_waits_for_it(session: Session, cast: Cast, visit
     assert asked.status_code == 303
     for chair in (cast.operator, cast.admin):
         page = visit(chair).read("/")
-        assert "1 meeting request to decide 1 report to accept" in page.text
+        assert "1 meeting request awaiting a decision 1 report to accept" in page.text
         assert "Reports to accept 1" in page.text
         assert (report, f"DE-KIT {quarter}") in page.links
-        assert "Meeting requests to decide 1" in page.text
+        assert "Meeting requests awaiting a decision 1" in page.text
         assert (asked.location, "The <b>fibre</b>") in page.links
         assert "Reports to submit" not in page.text
     for other in (cast.kit, cast.reader):
         text = visit(other).read("/").text
         assert "Reports to accept" not in text
-        assert "Meeting requests to decide" not in text
+        assert "Meeting requests awaiting a decision" not in text
     with transaction(session):
         accept_report(session, writer(cast.operator), row)
     assert "Reports to accept" not in visit(cast.operator).read("/").text

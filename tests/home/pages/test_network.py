@@ -86,14 +86,14 @@ def test_down_now(session: Session, cast: Cast, visit: Enter, opened: Open) -> N
             "down, no ticket",
             "started 1 h ago",
             f"backup of {KIT} down",
-            "Write ticket",
+            "Create ticket",
         ],
         [
             f"{KIT} event {on_kit}",
             "down, no ticket",
             "started 3 h ago",
             f"{BACKUP} down {PATH} unknown: not monitored",
-            "Write ticket",
+            "Create ticket",
         ],
         [
             f"{PIC} event {on_pic}",
@@ -106,8 +106,8 @@ def test_down_now(session: Session, cast: Cast, visit: Enter, opened: Open) -> N
     for path in ("/", "/network-now"):
         assert rows(visitor, path) == expected, path
     page = visitor.read("/")
-    assert "Down now 2 down; 1 degraded" in page.text
-    assert (f"/tickets/new?event={on_kit}", "Write ticket") in page.links
+    assert "Down or degraded now 2 down; 1 degraded" in page.text
+    assert (f"/tickets/new?event={on_kit}", "Create ticket") in page.links
     # a reader writes none
     assert [row[4] for row in rows(visit(cast.reader))] == ["none", "none", f"#{number}"]
 
@@ -236,7 +236,7 @@ def test_quiet_only_where_every_link_is_monitored(
     over = f"{now - HOUR:%Y-%m-%d %H:%M}"
     grey = ["net-mark net-unmonitored"]
     words, marks = head(visitor)
-    assert words.startswith("No link is monitored: no event source has reported any link yet.")
+    assert words.startswith("No link is monitored: no event source has reported on any link yet.")
     assert marks == grey
     report(session, cast, "1 10:00", over, now=now)
     words, marks = head(visitor)
@@ -308,10 +308,10 @@ def test_the_bar_says_when_monitoring_reported_last(
     over = f"{now - HOUR:%Y-%m-%d %H:%M}"
     report(session, cast, "1 10:00", over, now=now)
     report(session, cast, "1 10:00", over, now=now, source="other")
-    assert bar(visitor) == ("last report just now", False)
+    assert bar(visitor) == ("last monitoring report just now", False)
     silent(session, "other", now - 3 * HOUR)
     silent(session, "test", now - HOUR / 20)
-    assert bar(visitor) == ("last report 3 min ago, 1 source silent", False)
+    assert bar(visitor) == ("last monitoring report 3 min ago, 1 source silent", False)
     silent(session, "test", now - 4 * HOUR)
     assert bar(visitor) == ("monitoring silent, last report 3 h ago", True)
 

@@ -91,7 +91,7 @@ def test_the_page_shows_the_same_and_leads_to_the_rows(
         assert words in page.text
     assert "related events in tickets / detected events >= 1 h, LHCOPN" in page.text
     sources = visit(cast.reader).read("/statistics/definitions").text
-    assert "contradict" in sources
+    assert "cannot be right" in sources
     assert "contradict" not in page.text
     found = dict(page.links)
     listed = "/events?quarter=2013-Q1&t1=DE-KIT&network=LHCOPN&counted=yes"

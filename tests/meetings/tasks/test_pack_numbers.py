@@ -96,7 +96,7 @@ def test_numbers_of_every_slide_are_those_of_its_page(
         return file_of(reader, source_of(file, context, slide))
 
     # tickets due, by site and standing
-    slide = titled(file, "Tickets due")
+    slide = titled(file, "Required tickets")
     counted = Counter((row["responsible_site"], row["standing"]) for row in rows_behind(slide))
     head, *lines, total = table_of(slide)
     words = head[1:-1]
@@ -120,7 +120,7 @@ def test_numbers_of_every_slide_are_those_of_its_page(
     assert chart_of(slide) == {"Tickets": {"2012": year, "2013-H1": half}}
     said = " ".join(one.text_frame.text for one in slide.shapes if one.has_text_frame)
     assert f"Tickets: {year} in 2012, {half} in the first half of 2013" in said
-    quoted = "from the group’s 2013 report: 111 in 2012 and 14 in the first half of 2013"
+    quoted = "from the LHCOPN group’s 2013 report: 111 in 2012 and 14 in the first half of 2013"
     assert quoted in said, "quoted as the deck's, whatever is counted here"
 
     # tickets by quarter and by month, by category

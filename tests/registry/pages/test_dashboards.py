@@ -90,7 +90,7 @@ def test_a_link_now_and_whether_its_backup_works(
     number = happened(3 * HOUR, None)
     found = part(visitor, OF_KIT, "h-state")
     assert found.startswith(f"Now down, no ticket Event {number} since ")
-    assert "Write ticket" in found
+    assert "Create ticket" in found
     assert f"{BACKUP} LHCOPN unmonitored : not known to work" in part(visitor, OF_KIT, "h-backups")
     happened(HOUR, None, BACKUP)
     assert "down, no ticket : does not work" in part(visitor, OF_KIT, "h-backups")
@@ -98,7 +98,7 @@ def test_a_link_now_and_whether_its_backup_works(
     ticket = opened(links=(KIT,), impact="outage", now=now)
     found = part(visitor, OF_KIT, "h-state")
     assert f"ticket #{ticket}" in found
-    assert "Write ticket" not in found
+    assert "Create ticket" not in found
     assert part(visitor, f"/links/{PIC}", "h-backups").endswith("No backup link is recorded.")
 
 
@@ -192,7 +192,7 @@ def test_any_past_day_has_a_page(cast: Cast, visit: Enter, on: str) -> None:
 def test_last_events_with_their_tickets(
     cast: Cast, session: Session, visit: Enter, opened: Open, happened: Happened, now: datetime
 ) -> None:
-    assert part(visit(cast.operator), OF_KIT, "h-events") == "Last events None yet."
+    assert part(visit(cast.operator), OF_KIT, "h-events") == "Recent events None yet."
     happened(500 * DAY, 500 * DAY - 3 * HOUR)
     first = happened(3 * DAY, 3 * DAY - 3 * HOUR)
     second = happened(2 * DAY, 2 * DAY - 2 * HOUR, state="degraded")
@@ -203,8 +203,8 @@ def test_last_events_with_their_tickets(
     found = part(visit(cast.operator), OF_KIT, "h-events")
     assert f"2 h #{ticket} down" in found
     # of what is more than four quarters ago nobody is asked for a ticket
-    assert found.count("Write ticket") == 1
-    (address,) = links_of(visit(cast.operator), OF_KIT, "Write ticket")
+    assert found.count("Create ticket") == 1
+    (address,) = links_of(visit(cast.operator), OF_KIT, "Create ticket")
     assert address == f"/tickets/new?event={first}"
     assert part(visit(cast.reader), OF_KIT, "h-events").count("none") == 2
     at_site = part(visit(cast.reader), SITE, "h-events")
@@ -286,7 +286,7 @@ def test_who_may_not_write_is_offered_nothing_to_write(
     cast: Cast, visit: Enter, happened: Happened
 ) -> None:
     happened(3 * HOUR, None)
-    words = ("New ticket", "Announce maintenance", "Write ticket")
+    words = ("New ticket", "Announce maintenance", "Create ticket")
     for path in (OF_KIT, SITE):
         assert not [word for word in words if links_of(visit(cast.reader), path, word)]
         assert links_of(visit(cast.kit), path, "New ticket")
@@ -324,7 +324,7 @@ def test_reports_of_this_and_the_last_quarter(cast: Cast, visit: Enter, now: dat
     this = Quarter.of(now)
     for who in (cast.kit, cast.reader):
         found = part(visit(who), SITE, "h-reports")
-        assert found.startswith(f"Quarterly reports {this} not yet {this.previous} missing")
+        assert found.startswith(f"Quarterly reports {this} not yet due {this.previous} missing")
     (address,) = links_of(visit(cast.kit), SITE, str(this.previous))
     assert visit(cast.kit).get(address).status_code in (200, 303)
     page = html.fromstring(visit(cast.reader).get("/sites/CH-CERN").text)

@@ -320,7 +320,7 @@ def test_seeded_samples_are_marked_until_confirmed(session: Session) -> None:
     assert kit.sample
     source, sample = source_of(kit, "tier", sources_of(session, "site", kit))
     assert sample
-    assert source.startswith("eleven T1s")
+    assert source.startswith("one of the eleven T1s in a paper about perfSONAR MDM")
     assert not source_of(kit, "country", sources_of(session, "site", kit))[1]
 
     with transaction(session):

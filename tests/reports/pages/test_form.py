@@ -119,7 +119,7 @@ def test_the_page_is_filled_in_already(
     rows = [link for link, text in page.links if text == "1 of 1"]
     assert any("/events?" in link and "documented=no" in link for link in rows)
     assert (f"/events/{event}", "CERN-GRIDKA-LHCOPN-001") in page.links
-    assert (f"/tickets/new?event={event}", "Write ticket") in page.links
+    assert (f"/tickets/new?event={event}", "Create ticket") in page.links
     assert "2013-03-05 10:00 UTC" in page.text
     assert f"event.{event}" in page.form(PAGE).names
     assert "missing" in page.text
@@ -169,6 +169,16 @@ def test_addresses(cast: Cast, visit: Enter, path: str, status: int) -> None:
         assert answer.location == PAGE
 
 
+@pytest.mark.parametrize("path", ["/reports/2013-Q1/DE-KIT", "/reports/DE-KIT/spring"])
+def test_an_address_in_another_order_says_how_it_is_written(
+    cast: Cast, visit: Enter, path: str
+) -> None:
+    answer = visit(cast.operator).get(path)
+    assert answer.status_code == 404
+    said = "Reports are at /reports/SITE/QUARTER, with a quarter such as 2012-Q1."
+    assert said in PageReader(answer.text).text
+
+
 def test_a_quarter_to_come_says_so(cast: Cast, visit: Enter) -> None:
     quarter = Quarter.of(datetime.now(UTC)).next
     address = f"/reports/DE-KIT/{quarter}"
@@ -197,7 +207,7 @@ def test_a_field_saves_itself_and_says_so(session: Session, cast: Cast, visit: E
     ("name", "value", "status", "words"),
     [
         ("answer.backup_test", "Perhaps", 422, "choose one of"),
-        ("answer.backup_test_day", "2013-02-30", 422, "is not a date; use one such as 2013-03-31"),
+        ("answer.backup_test_day", "2013-02-30", 422, "must be a date such as 2013-03-31"),
         ("answer.issues", "x" * 10_001, 422, "at most 10000 characters"),
         ("answer.issues", "a\x00b", 422, "a character that cannot be passed on"),
         ("answer.backup_test_day", "2999-01-01", 422, "2999-01-01 is in the future"),
@@ -317,7 +327,7 @@ def test_what_is_refused_is_shown_with_what_was_typed(
     assert answer.status_code == 422
     page = PageReader(answer.text)
     assert page.form(PAGE).values("answer.backup_test_day") == ["the 3rd"]
-    assert "is not a date" in " ".join(page.alerts)
+    assert "must be a date" in " ".join(page.alerts)
     assert stored(session) == {"answer.issues": ("Fits", 1)}
 
 

@@ -58,11 +58,11 @@ def test_an_answer_is_stored(question: ReportQuestion, value: str, stored: str) 
     [
         (CHOICE, "tested", "choose one of: Tested, Not tested"),
         (REVIEWED, "true", "choose one of: yes, no"),
-        (PLANNED, "2013-02-29", "is not a date"),
-        (DAY, "2013-02-29", "is not a date; use one such as 2013-03-31"),
-        (DAY, "20130331", "is not a date"),
-        (DAY, "2013-W13-7", "is not a date"),
-        (DAY, "٢٠١٣-٠٣-٣١", "is not a date"),
+        (PLANNED, "2013-02-29", "must be a date"),
+        (DAY, "2013-02-29", "must be a date such as 2013-03-31"),
+        (DAY, "20130331", "must be a date"),
+        (DAY, "2013-W13-7", "must be a date"),
+        (DAY, "٢٠١٣-٠٣-٣١", "must be a date"),
         (LINE, "a\nb", "use a single line"),
         (LINE, "x" * 256, "has 256 characters; at most 255"),
         (LINE, "a\x00b", "cannot be passed on"),
@@ -74,7 +74,7 @@ def test_an_answer_is_refused_in_words(question: ReportQuestion, value: str, wor
     with pytest.raises(Invalid, match=words) as caught:
         checked_answer(question, value)
     assert caught.value.field == f"answer.{question.key}"
-    assert caught.value.message.startswith(question.label)
+    assert caught.value.message.startswith((question.label, f"“{question.label}”"))
 
 
 @pytest.mark.parametrize(

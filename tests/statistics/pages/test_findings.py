@@ -62,8 +62,8 @@ def test_changes() -> None:
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
-        (Cell(18, 13), "13 of 18 events documented, 5 missing"),
-        (Cell(18, 18), "18 of 18 events documented"),
+        (Cell(18, 13), "13 of 18 events with a ticket, 5 without"),
+        (Cell(18, 18), "18 of 18 events with a ticket"),
         (Cell(0, 0), "no events"),
     ],
 )

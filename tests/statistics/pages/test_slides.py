@@ -105,13 +105,13 @@ def test_the_slide_of_events_has_the_finding_and_the_numbers_of_the_file(
 ) -> None:
     reader = visit(cast.reader)
     (texts,) = slides_of(reader, "/statistics/matching")
-    assert texts[0] == "2013-Q1: 1 of 3 events documented, 2 missing"
+    assert texts[0] == "2013-Q1: 1 of 3 events with a ticket, 2 without"
     at = texts.index("TOTAL")
     assert texts[at + 1] == "1 of 3"
     rows = csv.DictReader(io.StringIO(file_of(reader, "/statistics/matching", "csv").decode()))
     found: Mapping[str, str] = next(row for row in rows if row["site"] == "TOTAL")
     assert (found["documented"], found["detected"]) == ("1", "3")
-    assert "2013-Q1: 1 of 3 events documented, 2 missing" in (
+    assert "2013-Q1: 1 of 3 events with a ticket, 2 without" in (
         reader.read(f"/statistics/matching?{QUARTER}").text
     )
 

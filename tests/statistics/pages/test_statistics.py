@@ -19,6 +19,7 @@ from tests.harness.visitor import PageReader, Visitor
 from tests.harness.visits import Enter, Open
 
 THIS = Quarter.of(datetime.now(UTC))
+SLIDES = "Quarters of the LHCOPN group’s 2013 slides"
 GRIDKA, PIC = "CERN-GRIDKA-LHCOPN-001", "CERN-PIC-LHCOPN-001"
 
 
@@ -208,9 +209,9 @@ def test_pages_show_the_present_unless_they_are_asked_for_other_times(
     slides = "from=2012-Q1&to=2013-Q2"
     for page in ("tickets", "times", "availability", "what-if"):
         links = reader.read(f"/statistics/{page}").links
-        (url,) = [url for url, text in links if text == "Quarters of the 2013 slides"]
+        (url,) = [url for url, text in links if text == SLIDES]
         assert slides in url
-    assert ("/statistics/matching?quarters=slides", "Quarters of the 2013 slides") in (
+    assert ("/statistics/matching?quarters=slides", SLIDES) in (
         reader.read("/statistics/matching").links
     )
 
@@ -222,7 +223,8 @@ def test_the_deck_s_numbers_are_quoted_and_not_counted(
     opened(now=datetime.now(UTC))
     reader = visit(cast.reader)
     text = reader.read("/statistics").text
-    assert "from the group’s 2013 report: 111 in 2012 and 14 in the first half of 2013" in text
+    quoted = "from the LHCOPN group’s 2013 report: 111 in 2012 and 14 in the first half of 2013"
+    assert quoted in text
     assert "0 tickets in" not in text
     half = HalfYear.of(datetime.now(UTC))
     year = f"{half.year - (half.number == 1)}"

@@ -68,7 +68,7 @@ def test_a_ticket_is_merged_read_on_its_masters_page_and_separated(
     apart = page.form(f"/tickets/{double}/separate").data()
     answer = visitor.send(f"/tickets/{double}/separate", apart)
     assert answer.status_code == 303
-    assert f"Separated: ticket {double} is new." in visitor.read(answer.location).text
+    assert f"Unmerged: ticket {double} is new." in visitor.read(answer.location).text
     assert state_of(session, double) == "new"
     assert "The *second* one" not in visitor.read(f"/tickets/{master}").text
     assert not visit(cast.reader).read(f"/tickets/{double}").has_form(f"/tickets/{double}/merge")
@@ -90,7 +90,7 @@ def test_a_merge_is_taken_back_on_the_page_of_the_master_and_in_place(
     assert (apart["role"], apart["other"]) == (["duplicate"], [str(double)])
     answer = visitor.send(f"/tickets/{master}/separate", apart, headers=htmx)
     assert answer.status_code == 200
-    assert f"Separated: ticket {double} is new." in answer.text
+    assert f"Unmerged: ticket {double} is new." in answer.text
     assert state_of(session, double) == "new"
 
 

@@ -492,8 +492,8 @@ def test_texts_are_shown_as_they_are(
     ("door", "words"),
     [
         (Door.PORTAL, "in the portal"),
-        (Door.SOAP, "over SOAP"),
-        (Door.NATIVE, "over SOAP, service LHCOPN"),
+        (Door.SOAP, "via SOAP"),
+        (Door.NATIVE, "via SOAP, service LHCOPN"),
         (Door.COMMAND, "from the command line"),
         (Door.SYSTEM, "automatically"),
     ],

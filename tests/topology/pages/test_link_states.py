@@ -123,14 +123,14 @@ def test_the_page_of_an_event_says_the_same_and_offers_a_ticket_when_there_is_no
     # work that is to come documents nothing that happens now
     window = {"window_start": now + 24 * HOUR, "window_end": now + 25 * HOUR}
     opened(links=(KIT,), category="maintenance", now=now, **window)
-    visitor, write = visit(cast.kit), (f"/tickets/new?event={number}", "Write ticket")
+    visitor, write = visit(cast.kit), (f"/tickets/new?event={number}", "Create ticket")
 
     def said() -> tuple[str, bool]:
         page = visitor.read(f"/events/{number}")
         return page.text.partition("Link now: ")[2][:16].strip(), write in page.links
 
     assert said() == ("down, no ticket", True)
-    assert ("Write ticket" in visit(cast.reader).read(f"/events/{number}").text) is False
+    assert ("Create ticket" in visit(cast.reader).read(f"/events/{number}").text) is False
     incident = opened(links=(KIT,), now=now)
     words, offers = said()
     assert (words.split(" ")[0], offers) == ("down", False)
@@ -169,7 +169,7 @@ def test_what_is_beside_the_state_and_why(
         "no_impact_tickets": 1,
         "unknown_impact_tickets": 0,
     }
-    beside = "1 performance ticket, 1 ticket with impact below degraded"
+    beside = "1 performance ticket, 1 ticket with impact below “degraded”"
     for path in ("/topology", "/links", f"/links/{KIT}", "/sites/DE-KIT", f"/tickets/{number}"):
         assert beside in doors.visitor.read(path).text, path
     page = doors.visitor.read(f"/links/{KIT}")
@@ -184,13 +184,13 @@ def test_where_people_act_a_ticket_of_the_site_and_a_solved_one_are_called_so(
     of_site = opened(sites=("DE-KIT",), now=now)
     recompute_all(session, datetime.now(UTC))
     kit, reader = visit(cast.kit), visit(cast.reader)
-    write = (f"/tickets/new?event={event}", "Write ticket")
+    write = (f"/tickets/new?event={event}", "Create ticket")
     paths = ("/", "/topology", f"/links/{KIT}", f"/events/{event}")
     for path in paths:
         page = kit.read(path)
         assert f"#{of_site}, ticket of the site" in page.text.replace(" ,", ","), path
         assert write in page.links, path
-        assert "Write ticket" not in reader.read(path).text, path
+        assert "Create ticket" not in reader.read(path).text, path
     number = opened(links=(KIT,), now=now)
     for path in paths:
         page = kit.read(path)

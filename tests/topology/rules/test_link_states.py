@@ -132,7 +132,7 @@ def test_a_link_that_no_source_ever_reported_is_unmonitored_unless_tickets_say_m
     minor = state_of_link([], [said(impact="none")], NEVER)
     assert (minor.words, minor.beside) == (
         "unmonitored",
-        "1 ticket with impact below degraded",
+        "1 ticket with impact below “degraded”",
     )
     for tickets, words in (([OUTAGE], "down"), ([WORK], "maintenance"), ([PLAN], "planned")):
         assert state_of_link([], tickets, NEVER).words == words
@@ -199,7 +199,7 @@ def test_performance_and_no_impact_tickets_are_counted_beside_the_state() -> Non
     ]
     found = state_of_link([], tickets, HEARD)
     assert (found.words, found.performance, found.no_impact) == ("down", 3, 4)
-    assert found.beside == "3 performance tickets, 4 tickets with impact below degraded"
+    assert found.beside == "3 performance tickets, 4 tickets with impact below “degraded”"
     assert LinkStatus(LinkState.OK, "").beside == ""
 
 
@@ -208,7 +208,7 @@ def test_an_unknown_impact_is_not_called_none() -> None:
     tickets = [said(impact="unknown", numbers=(4,)), said(impact="reduced redundancy")]
     found = state_of_link([], tickets, HEARD)
     assert (found.no_impact, found.unknown_impact, found.minor) == (1, 1, 2)
-    assert found.beside == "1 ticket with impact below degraded, 1 ticket with unknown impact"
+    assert found.beside == "1 ticket with impact below “degraded”, 1 ticket with unknown impact"
 
 
 SILENT = Monitoring(is_reported=True, silence="perfSONAR not heard for 3 h", since=NOON - 3 * HOUR)

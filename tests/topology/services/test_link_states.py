@@ -228,7 +228,8 @@ def test_performance_and_no_impact_tickets_are_beside_it(session: Session, cast:
     found = status(session)
     assert (found.words, found.beside) == (
         "ok",
-        "2 performance tickets, 2 tickets with impact below degraded, 1 ticket with unknown impact",
+        "2 performance tickets, 2 tickets with impact below “degraded”,"
+        " 1 ticket with unknown impact",
     )
     assert (found.tickets, found.ticket_count) == ((), 0)
 

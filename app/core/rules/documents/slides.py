@@ -51,7 +51,7 @@ SLIDE_WORDS: Final[Mapping[SlideKind, tuple[str, str]]] = {
         _("Detected events >= 1 h without a ticket"),
     ),
     SlideKind.DUTIES: (
-        _("Tickets due"),
+        _("Required tickets"),
         _("Tickets required by the rule in force, and missing ones, by responsible site"),
     ),
     SlideKind.WHAT_IF: (

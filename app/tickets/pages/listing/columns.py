@@ -46,9 +46,7 @@ COLUMNS = {
         ListColumn("links", _("Links and sites"), width=220, usual=True),
         ListColumn("responsible", _("Responsible"), usual=True),
         ListColumn("priority", _("Priority"), "priority", down_first=True, width=132, usual=True),
-        ListColumn(
-            "age", _("Opened"), "created", down_first=True, number=True, width=88, usual=True
-        ),
+        ListColumn("age", _("Age"), "created", down_first=True, number=True, width=88, usual=True),
         ListColumn("changed", _("Changed"), "changed", down_first=True, number=True, usual=True),
         *_declared(times=False),
         ListColumn("author", _("Changed by"), width=140, field="last_author"),
