@@ -35,7 +35,8 @@ SIGNER: Final = "lhcopn-portal"
 """The name of the signer in ``allowed_signers``, and the namespace of the signature: a signature
 that the same key made for something else is not one of a release."""
 SUMS: Final = "SHA256SUMS"
-_TOOLS: Final = PROJECT / ".venv" / "release" / "bin"
+_PYTHON: Final = PROJECT / ".venv" / "release" / "bin" / "python"
+"""Has what builds; called with -m, since its scripts name the folder where they were installed."""
 _VERSION: Final = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 
 
@@ -127,11 +128,11 @@ def build(version: str) -> Path:
         # with the commit's time in it, the wheel of a commit is the same wherever it is built
         when = _git("log", "-1", "--format=%ct")
         wheel = ("-m", "hatchling", "build", "-t", "wheel", "-d", folder)
-        _run(_TOOLS / "python", *wheel, folder=source, SOURCE_DATE_EPOCH=when)
+        _run(_PYTHON, *wheel, folder=source, SOURCE_DATE_EPOCH=when)
         shutil.copy(source / "requirements.txt", folder / f"{name}-requirements.txt")
         listing = ("--output-format", "JSON", "--output-reproducible", "--spec-version", "1.6")
         _run(
-            *(_TOOLS / "cyclonedx-py", "requirements", "requirements.txt"),
+            *(_PYTHON, "-m", "cyclonedx_py", "requirements", "requirements.txt"),
             *("--pyproject", "pyproject.toml", "--mc-type", "application", *listing),
             *("--output-file", folder / f"{name}.cdx.json"),
             folder=source,
