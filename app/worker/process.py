@@ -17,8 +17,8 @@ from typing import Final, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.core.database.commits import Commits
 from app.jobs.rules.jobs import PACE, Pace, reason_of
-from app.jobs.services.commits import Commits
 from app.jobs.services.queue import calls_at_once
 from app.jobs.tasks.context import Context
 from app.mail.tasks.mails import PostOffice

@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
+from app.core.database.commits import Commits
 from app.core.database.transactions import dry_run, transaction
 from app.core.models.changes import PortalFact
 from app.jobs.models.work import Job, TimedWork
 from app.jobs.rules.jobs import RETRYING, RUNNING, WAITING, Pace
 from app.jobs.services import queue, sqlite
 from app.jobs.services.backend import Runner
-from app.jobs.services.commits import Commits
 from app.jobs.services.timed_work import next_due
 from app.jobs.tasks.context import Context
 from app.worker import parts
