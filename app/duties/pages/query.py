@@ -24,9 +24,9 @@ from app.registry.models.registry import Link
 from app.registry.services.registry import find_site
 
 STATE_WORDS: Final[Mapping[str, str]] = {
-    OPEN: _("Not created yet"),
+    OPEN: _("No ticket yet"),
     DutyStatus.MISSING: _("Missing"),
-    DutyStatus.DUE: _("Before the deadline"),
+    DutyStatus.DUE: _("Due (deadline not over)"),
     DutyStatus.LATE: _("Ticket late"),
     DutyStatus.MET: _("Ticket on time"),
     THERE: _("Ticket exists"),

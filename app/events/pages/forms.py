@@ -108,7 +108,9 @@ class FileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("Encoding"),
         choices={
             "": _("UTF-8, or UTF-16 with a byte order mark"),
-            "windows-1252": _("windows-1252 (Latin-1), as written by older spreadsheets"),
+            "windows-1252": _(
+                "windows-1252 (Western European), as written by older spreadsheet programs"
+            ),
         },
         default="",
     )

@@ -67,7 +67,10 @@ class ZoneForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     time_zone = Choice(
         _("Time zone"),
         choices=lambda: options(*sorted(available_timezones())),
-        description=_("Times are always shown in UTC; this zone is shown in brackets."),
+        description=_(
+            "Times are shown in UTC, with the time in this zone in brackets. Times that you type"
+            " are read in this zone."
+        ),
     )
 
 

@@ -25,7 +25,7 @@ from app.registry.services.registry import all_sites
 from app.registry.services.sites import site_of_key
 from app.reports.models.reminders import ReportQuiet
 from app.reports.pages.reports import SIGNS, due_days, last_day
-from app.reports.rules.reminders import STEPS, step_in_words
+from app.reports.rules.reminders import AFTER, BEFORE, step_in_words
 from app.reports.services.reminder_exemptions import end_quiet, mute_reminders, quiet_list
 from app.reports.services.reminders import owing, remind_now, reminders_sent, require_chair
 
@@ -142,7 +142,8 @@ def _page(before: int | None) -> str:
         signs=SIGNS,
         last_day=last_day,
         due_days=days,
-        steps=STEPS,
+        before=BEFORE,
+        after=AFTER,
         step_words=step_in_words,
         yesterday=moment - timedelta(days=1),
         mends_contacts=acting().role is Role.ADMIN,

@@ -52,7 +52,7 @@ SIGNS: Final[Mapping[ShownState, tuple[str, str]]] = {
 }
 """Tone and icon of each word."""
 _MEANINGS: Final[Mapping[ShownState, str]] = {
-    ShownState.MISSING: _("quarter ended, nothing submitted"),
+    ShownState.MISSING: _("quarter ended, report not started"),
     ShownState.DRAFT: _("in progress; visible to the site, operators and admins"),
     ShownState.SUBMITTED: _("signed by the site; its numbers no longer change"),
     ShownState.ACCEPTED: _("accepted by an operator or admin"),

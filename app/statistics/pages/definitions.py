@@ -253,13 +253,13 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             ),
             _(
                 "If more than %(max_kept)s tickets of one kind match an event, the portal stores "
-                "the %(max_kept)s of them that start last (of several with the same start, those "
-                "with the higher numbers). In addition, it stores the matching ticket that was "
-                "created first. Two tickets are of the same kind if both match by link or both "
-                "by site, both or neither are maintenance tickets, and both or neither have a "
-                "suspected time-zone error (start and end are off by the same 1 or 2 hours, or by "
-                "the site's UTC offset). "
-                "Tickets that a person linked or unlinked are always stored. "
+                "only the matches with the %(max_kept)s tickets whose time starts last (of several "
+                "with the same start, those with the higher numbers), and with the matching ticket "
+                "that was created first. Two tickets are of the same kind if both match by link or "
+                "both by site, both or neither are maintenance tickets, and both or neither have a "
+                "suspected time-zone error (the ticket's start and end both differ from the "
+                "event's by 1 hour, by 2 hours, or by the site's UTC offset). "
+                "Matches that a person made or removed are always stored. "
                 "The selection does not change any figure.",
                 max_kept=MAX_KEPT,
             ),
@@ -324,7 +324,8 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             ),
             _(
                 "A required ticket is “on time” if it was created by the deadline, "
-                "“late” if it was created afterwards, and “missing” if it does not exist. "
+                "“late” if it was created afterwards, and “missing” if it still does "
+                "not exist after the deadline. Until then it is “due”. "
                 "The site responsible for the link has to create it."
             ),
         ),

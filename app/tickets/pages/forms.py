@@ -118,7 +118,8 @@ class MergeForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         required(_("Merge into ticket")),
         filters=[one_line],
         description=_(
-            "Closes this ticket as a duplicate. Its later comments also appear on the other ticket."
+            "An open ticket becomes unsolved, as a duplicate. The other ticket shows its comments"
+            " and files."
         ),
         render_kw={"inputmode": "numeric", "autocomplete": "off", "size": 9},
     )

@@ -75,7 +75,9 @@ class TicketFileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("Encoding"),
         choices={
             _AUTOMATIC: _("UTF-8, or UTF-16 with a byte order mark"),
-            "windows-1252": _("windows-1252 (Latin-1), as older spreadsheets write"),
+            "windows-1252": _(
+                "windows-1252 (Western European), as written by older spreadsheet programs"
+            ),
         },
         default=_AUTOMATIC,
     )

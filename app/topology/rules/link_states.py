@@ -61,7 +61,8 @@ _OF_PLAN: Final = _("A window for planned work starts within %(days)s days", day
 _NEVER_SEEN: Final = _("No monitoring source has ever reported on this link")
 _NOT_WATCHED: Final = _("Its source does not monitor it now")
 _OF_NOTHING: Final = _(
-    "No ongoing event, no open incident with impact, no window within %(days)s days",
+    "No ongoing event, no open incident with the impact “outage” or “degraded”, no window within"
+    " %(days)s days",
     days=AHEAD.days,
 )
 

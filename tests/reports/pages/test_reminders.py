@@ -38,7 +38,7 @@ def test_the_chair_sees_what_is_owed_and_reminds(
     page = chair.read("/reports/reminders")
     assert "No reminders sent yet" in page.text
     assert "kit@people.example" in page.text
-    assert "no recipient An administrator can add one." in page.text
+    assert "no recipient An administrator can add a contact." in page.text
     forms = [one for one in page.forms if one.action == "/reports/reminders"]
     assert {(one.values("site")[0]) for one in forms} == {"DE-KIT"}, "nobody is there of ES-PIC"
     sent = chair.send("/reports/reminders", {"site": "DE-KIT", "quarter": str(LAST)})

@@ -102,7 +102,7 @@ def _undecodable(line: int, encoding: str, has_choice: bool) -> BadFile:
     if encoding == "utf-8" and has_choice:
         wrong = _(
             "this is not UTF-8. Save the file as “CSV UTF-8”,"
-            " or choose windows-1252 (Latin-1) if the file has that encoding"
+            " or choose windows-1252 (Western European) if the file has that encoding"
         )
     elif encoding == "utf-8":
         wrong = _("this is not UTF-8; save the file as UTF-8")
