@@ -725,7 +725,8 @@ ROWS: Final[Sequence[Row]] = (
         ),
     ),
     Row(
-        "No ongoing event, no open incident with the impact “outage” or “degraded”, no window within %(days)s days",
+        "No ongoing event, no open incident with the impact “outage” or “degraded”, no window"
+        " within %(days)s days",
         "state of a link: what ok means",
         "as ok",
         "as ok",

@@ -129,7 +129,7 @@ def _read_free_query() -> FreeQuery:
         if not 0.25 <= hours <= _MAX_HOURS:
             problems.append(
                 _(
-                    "Length: use a number of hours from 0.25 to %(max_hours)s. Using 4 hours",
+                    "Length must be from 0.25 to %(max_hours)s hours. The results are for 4 hours",
                     max_hours=_MAX_HOURS,
                 )
             )
@@ -141,7 +141,7 @@ def _read_free_query() -> FreeQuery:
             if begin.year > 2098:
                 raise ValueError
         except ValueError:
-            problems.append(_("From: use a date such as 2026-11-29. Showing from now"))
+            problems.append(_("From must be a date such as 2026-11-29. The results start now"))
             begin = now()
     wanted = request.args.get("days", "")
     days = next((one for one in _DAYS if str(one) == wanted), 30)

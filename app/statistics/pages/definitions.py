@@ -305,8 +305,8 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             ),
             _(
                 "Loss of service at a T1: none of its LHCOPN links is up, "
-                "and none of their recorded backups. If no backup is recorded, "
-                "a primary link that is down counts and is marked “uncertain”. "
+                "and none of their recorded backups. If no backup is recorded for a primary link "
+                "that is down, this counts as a loss and is marked “uncertain”. "
                 "Here, a degraded link counts as up."
             ),
             _(

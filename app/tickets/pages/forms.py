@@ -202,7 +202,7 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     responsible_site = Choice(
         LABELS["responsible_site"],
         default="",
-        description=_("Leave empty to set it from the affected links and sites."),
+        description=_("“automatic”: set from the affected links and sites."),
     )
     carbon_copy = input_of("carbon_copy")
     related_issue = input_of("related_issue")

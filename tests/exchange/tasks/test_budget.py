@@ -370,23 +370,6 @@ def test_a_text_that_a_firewall_refuses_holds_no_other_up(between: Between) -> N
     assert pair.reason == f"It responded with 403 ({MOST_ATTEMPTS} attempts)"
 
 
-def test_a_partner_whose_turn_was_long_waits_as_long_for_the_next(between: Between) -> None:
-    """However many of its tickets were announced, the jobs of others come between."""
-    keys = [str(between.partner.open(f"Theirs {one}", "Text", group="Network")) for one in range(3)]
-    between.seconds = 1
-    between.read(keys[0])
-    called = len(between.partner.calls)
-    assert called > 2
-    between.read(keys[1])
-    between.pull()
-    between.turn()
-    assert len(between.partner.calls) == called + 1, "the test of the connection alone"
-    assert waits(between, READ_TICKET) == waits(between, READ_PARTNER) == 1
-    between.later(seconds=called + 1)
-    between.read(keys[1])
-    assert len(between.partner.calls) > called + 1
-
-
 def test_a_partner_that_does_not_end_its_answers_rests_at_once(between: Between) -> None:
     """One call of the longest time that one may take, and six times that without any."""
     between.open("Ticket", "Text")
