@@ -24,7 +24,7 @@ from app.registry.models.registry import Link
 from app.registry.services.registry import find_site
 
 STATE_WORDS: Final[Mapping[str, str]] = {
-    OPEN: _("No ticket yet"),
+    OPEN: _("Not created (missing or due)"),
     DutyStatus.MISSING: _("Missing"),
     DutyStatus.DUE: _("Due (deadline not over)"),
     DutyStatus.LATE: _("Ticket late"),

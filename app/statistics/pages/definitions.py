@@ -259,7 +259,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "both by site, both or neither are maintenance tickets, and both or neither have a "
                 "suspected time-zone error (the ticket's start and end both differ from the "
                 "event's by 1 hour, by 2 hours, or by the site's UTC offset). "
-                "Matches that a person made or removed are always stored. "
+                "Matches that a person added or removed are always stored. "
                 "The selection does not change any figure.",
                 max_kept=MAX_KEPT,
             ),

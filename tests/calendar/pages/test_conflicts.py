@@ -421,11 +421,11 @@ def test_what_free_windows_cannot_be_asked_is_named(cast: Cast, visit: Enter) ->
     for query, words in (
         ("link=nowhere", "No link has this id"),
         ("link=a%00b", "No link has this id"),
-        (f"link={FIRST}&hours=nan", "Length: use a number of hours"),
-        (f"link={FIRST}&hours=1e9", "Length: use a number of hours"),
-        (f"link={FIRST}&hours=-1", "Length: use a number of hours"),
-        (f"link={FIRST}&from=soon", "From: use a date"),
-        (f"link={FIRST}&from=9999-12-31", "From: use a date"),
+        (f"link={FIRST}&hours=nan", "Length must be from 0.25"),
+        (f"link={FIRST}&hours=1e9", "Length must be from 0.25"),
+        (f"link={FIRST}&hours=-1", "Length must be from 0.25"),
+        (f"link={FIRST}&from=soon", "From must be a date"),
+        (f"link={FIRST}&from=9999-12-31", "From must be a date"),
     ):
         answer = visitor.get(f"/calendar/free?{query}")
         assert answer.status_code == 422, query

@@ -177,7 +177,7 @@ def test_the_list_begins_with_the_last_four_quarters_and_counts_the_older_ones(
 
     page, rows = listed(tab("Ticket required", visitor.read("/events")))
     assert rows == [str(oldest)]
-    assert f"From {first} Required ticket not created yet" in page.text
+    assert f"From {first} Required ticket not created (missing or due)" in page.text
     assert (f"/events?view=detected&to={first.previous}&due=open", "3 older ones") in page.links
     same = next(href for href in hrefs(page) if href.startswith("/duty?"))
     assert listed(same)[1] == rows
