@@ -767,7 +767,7 @@ ROWS: Final[Sequence[Row]] = (
         "Until a worker runs, tickets are not closed automatically and no reminders or emails"
         " are sent. Nothing is lost: the next worker catches up. <code>flask serve</code>"
         " starts a worker unless <code>WORKER=0</code> is set; <code>flask worker</code>"
-        " starts one on its own.",
+        " starts only a worker.",
         "background work",
         "the change log and the queue are in the database; a worker begins behind its cursor",
         "a worker runs",

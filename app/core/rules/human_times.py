@@ -24,7 +24,9 @@ class Tense(StrEnum):
     """A clock time is today's, a weekday the last one whose time has been."""
 
 
-EXAMPLES: Final = _("now, 40 min ago, 08:29, yesterday 14:00, tue 10:00, 2026-01-31 09:05 (UTC)")
+EXAMPLES: Final = _(
+    "now, 40 min ago, 08:29, yesterday 14:00, tue 10:00 (in your time zone); 2026-01-31 09:05 (UTC)"
+)
 """What may be typed, for helps and errors."""
 EXAMPLES_OF_DAYS: Final = _(
     "Tuesday, tomorrow 9:00, in 3 days, next Monday 14:00, 2026-01-31 09:05 (UTC)"
