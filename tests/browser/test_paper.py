@@ -225,6 +225,7 @@ def test_the_manual_is_light_at_first_and_whole_on_paper(
         answers = _heard(page)
         page.goto(f"{server.url}/manual/{role}")
         pictures = page.locator(".document img")
+        pictures.first.scroll_into_view_if_needed()  # it loads when it is near the window
         pictures.first.evaluate("one => one.decode()")
         assert _too_much(answers) == {}
         page.emulate_media(media="print")
