@@ -35,9 +35,10 @@ from app.accounts.services.tokens import create_token
 from app.cli import command_application
 from app.core.database.schema import known_revisions
 from app.core.database.transactions import transaction
+from app.core.folders import PROJECT
 from app.core.rules.access import Actor
 from app.core.services.backups import MADE_AT
-from app.core.settings import PROJECT, process_environment
+from app.core.settings import process_environment
 from app.core.web.extensions import db
 from app.events.models.events import Event
 from app.jobs.tasks.context import Context
@@ -49,15 +50,15 @@ from app.tickets.rules.content import NewTicket
 from app.tickets.services.attachments import add_attachment
 from app.tickets.services.lifecycle import open_ticket
 from app.worker.process import WorkerProcess
+from tests.backups.conftest import FILE
 from tests.cast import SYSTEM, enter, writer
-from tests.harness.databases import fresh_database, open_engine
+from tests.harness.databases import fresh_database, open_engine, open_session
 from tests.harness.server import LiveServer, live, test_settings
 from tests.harness.until import until
 from tests.soap_service.wire import Wire, create_accounts
 
 ROUNDS = int(os.environ.get("PORTAL_TEST_BACKUPS") or 2)
 NEWEST = known_revisions()[-1]
-BYTES = bytes(range(256)) * 40 + "Zürich \u2028".encode()
 
 
 def run(database: str, *words: str | Path) -> Result:
@@ -109,28 +110,6 @@ def contents(database: str) -> Mapping[str, list[str]]:
         engine.dispose()
 
 
-@contextmanager
-def opened(database: str) -> Iterator[Session]:
-    engine = open_engine(database)
-    try:
-        with Session(engine) as session:
-            yield session
-    finally:
-        engine.dispose()
-
-
-@pytest.fixture
-def full(database: str) -> str:
-    """A database with people, partners, tickets and attachments."""
-    with opened(database) as session:
-        cast = enter(session)
-        with transaction(session):
-            for title in ("Genève \u4e2d 'x'", "a\\nb\tc", "%s {} \\N"):
-                number = open_ticket(session, writer(cast.kit), NewTicket(title=title)).number
-                add_attachment(session, writer(cast.kit), number, "log.bin", BYTES)
-    return database
-
-
 def kind_of(database: str) -> str:
     return make_url(database).get_backend_name()
 
@@ -145,7 +124,7 @@ def other(database: str) -> Iterator[str]:
 def seed_first_start(database: str) -> None:
     """What `flask serve` and its worker lay where nobody has done anything yet."""
     run(database, "db", "upgrade")
-    with opened(database) as session, transaction(session):
+    with open_session(database) as session, transaction(session):
         seed_reference(session, SYSTEM)
     engine = open_engine(database)
     WorkerProcess(Context(engine, test_settings(database))).work_once()
@@ -166,8 +145,8 @@ def test_a_backup_is_one_private_file_and_gives_back_every_row(
     assert said.startswith("Restored ")
     assert "rows and sums of each table are those of the backup" in said
     assert contents(other) == contents(full)
-    with opened(other) as session:
-        assert set(session.scalars(select(AttachmentContent.content))) == {BYTES}
+    with open_session(other) as session:
+        assert set(session.scalars(select(AttachmentContent.content))) == {FILE}
         assert session.scalar(select(func.count()).select_from(Ticket)) == 3
         with transaction(session):  # it goes on where it was, with its sequences and triggers
             actor = enter_again(session)
@@ -194,7 +173,7 @@ def test_a_restore_takes_a_first_start_and_asks_before_more(
     line = refused(other, "restore", tmp_path / "b")
     assert line.startswith("Error: DATABASE_URL: this database is in use (")
     assert line.endswith("); --force replaces all that it holds")
-    with opened(other) as session, transaction(session):
+    with open_session(other) as session, transaction(session):
         create_user(session, SYSTEM, "newcomer", "reader", "a long enough password")
     done(other, "restore", "--force", tmp_path / "b")
     assert contents(other) == contents(full)
@@ -206,7 +185,7 @@ def test_what_somebody_entered_is_not_a_first_start(
 ) -> None:
     done(full, "backup", tmp_path / "b")
     seed_first_start(other)
-    with opened(other) as session, transaction(session):
+    with open_session(other) as session, transaction(session):
         if what == "a site":
             create_site(session, SYSTEM, {"key": "XX-NEW", "country": "AQ", "time_zone": "UTC"})
         elif what == "a fact":
@@ -295,7 +274,7 @@ def test_what_was_restored_is_compared_with_the_manifest(
 def test_a_backup_of_an_older_schema_says_what_brings_it_up_to_date(
     full: str, other: str, tmp_path: Path
 ) -> None:
-    with opened(full) as session:
+    with open_session(full) as session:
         session.execute(text(f"UPDATE alembic_version SET version_num = '{known_revisions()[-2]}'"))
         session.commit()
     done(full, "backup", tmp_path / "b")
@@ -322,7 +301,7 @@ def test_a_database_of_another_program_is_never_replaced(
     full: str, other: str, tmp_path: Path
 ) -> None:
     done(full, "backup", tmp_path / "b")
-    with opened(other) as session:
+    with open_session(other) as session:
         session.execute(text("CREATE TABLE theirs (id INTEGER)"))
         session.commit()
     line = refused(other, "restore", "--force", tmp_path / "b")
@@ -385,7 +364,7 @@ LARGE = 10
 def large(full: str) -> str:
     """So much that a restore takes a while."""
     lots = random.Random(0)
-    with opened(full) as session, transaction(session):
+    with open_session(full) as session, transaction(session):
         by = writer(enter_again(session))
         for number in range(LARGE):
             add_attachment(session, by, 1, f"{number}.bin", lots.randbytes(2 * 1024 * 1024))
@@ -583,7 +562,7 @@ def test_every_backup_under_load_holds_what_was_acknowledged_before(
 
 
 def held_by(database: str) -> dict[str, set[str]]:
-    with opened(database) as session:
+    with open_session(database) as session:
         stored = session.execute(
             select(Attachment.name, AttachmentContent.content).join(
                 AttachmentContent, AttachmentContent.attachment_id == Attachment.id

@@ -40,9 +40,10 @@ from app.accounts.services.people import actor_of_user
 from app.backups.move import NOT_COPIED, copied_tables, move_database
 from app.core.database.schema import MOVING, VERSION_TABLE, known_revisions
 from app.core.database.transactions import transaction
+from app.core.folders import PROJECT
 from app.core.models.base import Base, UtcTime
 from app.core.rules.errors import SettingError
-from app.core.settings import PROJECT, process_environment
+from app.core.settings import process_environment
 from app.jobs.models.work import ENGINE_TABLES, Job
 from app.jobs.rules.jobs import FAILED, KILLED, RETRYING, RUNNING
 from app.jobs.services.backend import note_failure
@@ -59,9 +60,10 @@ from app.tickets.services.pages import list_tickets
 from app.trial import try_portal
 from app.worker.process import WorkerProcess
 from bench.pages import Visitor
-from tests.cast import NOON, PASSWORD, SYSTEM, enter, writer
+from tests.backups.conftest import FILE
+from tests.cast import NOON, PASSWORD, SYSTEM
 from tests.harness.commands import flask
-from tests.harness.databases import open_engine
+from tests.harness.databases import open_engine, open_session
 from tests.harness.server import live, test_settings
 from tests.harness.until import until
 from tests.soap_service.wire import CREATED, Wire
@@ -70,7 +72,6 @@ pytestmark = [
     pytest.mark.parametrize("database", ["sqlite"], indirect=True),
     pytest.mark.parametrize("empty_database", ["postgresql"], indirect=True),
 ]
-BYTES: Final = bytes(range(256)) * 40
 URL_SECRET: Final = "only-in-the-address"
 TEXT: Final = "Genève 中 \\N\\n\t\r\n'\"%s {} \u2028"
 
@@ -100,19 +101,9 @@ def refused(database: str, target: str) -> str:
     return done.stderr.decode().splitlines()[-1]
 
 
-@contextmanager
-def opened(database: str) -> Iterator[Session]:
-    engine = open_engine(database)
-    try:
-        with Session(engine) as session:
-            yield session
-    finally:
-        engine.dispose()
-
-
 def contents(database: str) -> Mapping[str, list[str]]:
     """Every row of every table, as the models give them."""
-    with opened(database) as session:
+    with open_session(database) as session:
         return {
             table.name: sorted(repr(tuple(row)) for row in session.execute(select(table)))
             for table in Base.metadata.sorted_tables
@@ -123,7 +114,7 @@ def contents(database: str) -> Mapping[str, list[str]]:
 def counts(database: str) -> Mapping[str, int]:
     """How many rows each table has that the database itself knows, but those of engines."""
     tables = MetaData()
-    with opened(database) as session:
+    with open_session(database) as session:
         tables.reflect(session.connection())
         return {
             name: session.scalar(select(func.count()).select_from(table)) or 0
@@ -134,7 +125,7 @@ def counts(database: str) -> Mapping[str, int]:
 
 def constraints(database: str) -> list[str]:
     """Of every table, and its triggers and indexes: as the database itself writes them."""
-    with opened(database) as session:
+    with open_session(database) as session:
         return list(
             session.scalars(
                 text(
@@ -151,33 +142,21 @@ def constraints(database: str) -> list[str]:
 
 def accounts_of_trials(database: str) -> list[str]:
     """Names of people that a trial created and did not remove."""
-    with opened(database) as session:
+    with open_session(database) as session:
         return [*session.scalars(select(User.name).where(User.name.like("trial-of-move-%")))]
 
 
 def revision(database: str) -> str | None:
     """None = nothing is there."""
-    with opened(database) as session:
+    with open_session(database) as session:
         if session.scalar(text(f"SELECT to_regclass('{VERSION_TABLE}')")) is None:
             return None
         found = session.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
         return str(found)
 
 
-@pytest.fixture
-def full(database: str) -> str:
-    """People, partners, tickets, files."""
-    with opened(database) as session:
-        cast = enter(session)
-        with transaction(session):
-            for title in ("Genève 中 'x'", "a\\nb\tc", "%s {} \\N"):
-                number = open_ticket(session, writer(cast.kit), NewTicket(title=title)).number
-                add_attachment(session, writer(cast.kit), number, "log.bin", BYTES)
-    return database
-
-
 def test_the_demo_is_moved_row_by_row(database: str, empty_database: str) -> None:
-    with opened(database) as session, transaction(session):
+    with open_session(database) as session, transaction(session):
         demo.seed_demo(session, datetime.now(UTC))
     before, counted = contents(database), counts(database)
     first, second, third = moved(database, empty_database)
@@ -239,7 +218,7 @@ def value_of(column: Column[Any], place: int) -> Any:
         Boolean: place == 1,
         Date: date(2012, 2, 27 + place),
         Float: 0.1 + place / 3,
-        LargeBinary: BYTES * place,
+        LargeBinary: FILE * place,
         Integer: 1000 + place,
     }
     return next(value for base, value in values.items() if isinstance(kind, base))
@@ -266,7 +245,7 @@ def test_people_partners_and_numbers_continue_on_the_new_database(
 def queue(full: str) -> str:
     """Jobs in each state; the one that waits lets a ticket be found by a site's new name."""
     far = NOON + timedelta(days=20_000)
-    with opened(full) as session, transaction(session):
+    with open_session(full) as session, transaction(session):
         open_ticket(session, SYSTEM, NewTicket("at a site", sites=("ES-PIC",)))
         names = (*site_values(site_of_key(session, "ES-PIC"))["names"],)
         names += (SiteNameValue("NetSite", "PORTUS"),)
@@ -286,13 +265,13 @@ def queue(full: str) -> str:
 
 def test_jobs_wait_run_and_have_failed_as_before(queue: str, empty_database: str) -> None:
     def jobs(database: str) -> object:
-        with opened(database) as session:
+        with open_session(database) as session:
             return queued_jobs(session), failed_jobs(session)
 
     before = jobs(queue)
     moved(queue, empty_database)
     assert jobs(empty_database) == before
-    with opened(empty_database) as session, transaction(session):
+    with open_session(empty_database) as session, transaction(session):
         enqueue(session, "later", key="later")  # one waits with that key
         enqueue(session, "new")
         ids = session.scalars(text("SELECT id FROM procrastinate_jobs ORDER BY id")).all()
@@ -300,7 +279,7 @@ def test_jobs_wait_run_and_have_failed_as_before(queue: str, empty_database: str
     engine = open_engine(empty_database)
     WorkerProcess(Context(engine, test_settings(empty_database))).work_once()
     engine.dispose()
-    with opened(empty_database) as session:
+    with open_session(empty_database) as session:
         assert found(session, "portus") == [4]
         assert {job.name for job in queued_jobs(session) if job.waiting} == {"later"}
         reasons = {job.name: job.reason for job in failed_jobs(session)}
@@ -322,7 +301,7 @@ def found(session: Session, words: str) -> list[int]:
 def large(full: str) -> str:
     """So much that a move takes a while."""
     lots = random.Random(0)
-    with opened(full) as session, transaction(session):
+    with open_session(full) as session, transaction(session):
         for number in range(10):
             content = lots.randbytes(2 * 1024 * 1024)
             add_attachment(session, SYSTEM, 1, f"{number}.bin", content)
@@ -411,27 +390,27 @@ def test_a_move_that_is_killed_while_it_is_tried_starts_again_and_no_portal_star
 
 def test_a_target_that_holds_anything_is_refused(full: str, empty_database: str) -> None:
     for kind, more in (("TABLE", "(id INTEGER)"), ("VIEW", "AS SELECT 1"), ("SEQUENCE", "")):
-        with opened(empty_database) as session:
+        with open_session(empty_database) as session:
             session.execute(text(f"CREATE {kind} theirs {more}"))
             session.commit()
         assert refused(full, empty_database) == (
             "Error: --to: this database has content of another program; create an empty one"
             " (createdb)"
         )
-        with opened(empty_database) as session:
+        with open_session(empty_database) as session:
             session.execute(text(f"DROP {kind} theirs"))
             session.commit()
     assert flask(empty_database, "db", "upgrade").returncode == 0
     migrated = constraints(empty_database)
     assert flask(empty_database, "seed", "reference").returncode == 0  # nothing but a first start
-    with opened(empty_database) as session:
+    with open_session(empty_database) as session:
         session.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0066'"))
         session.commit()
     assert refused(full, empty_database) == (
         "Error: --to: this database has schema 0066, and this version of the portal"
         f" {known_revisions()[-1]}; create an empty one (createdb)"
     )
-    with opened(empty_database) as session:
+    with open_session(empty_database) as session:
         newest = known_revisions()[-1]
         session.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{newest}'"))
         session.commit()
@@ -487,7 +466,7 @@ def test_what_is_no_move_is_refused(full: str, empty_database: str) -> None:
 def test_tables_that_are_not_the_portals_are_not_left_behind(
     full: str, empty_database: str
 ) -> None:
-    with opened(full) as session:
+    with open_session(full) as session:
         session.execute(text("CREATE TABLE notes (id INTEGER)"))
         session.commit()
     assert refused(full, empty_database) == (
@@ -500,7 +479,7 @@ def test_tables_that_are_not_the_portals_are_not_left_behind(
 def test_a_value_that_postgresql_cannot_hold_is_named_with_its_place(
     full: str, empty_database: str
 ) -> None:
-    with opened(full) as session:
+    with open_session(full) as session:
         session.execute(text("UPDATE tickets SET version = 5000000000 WHERE number = 2"))
         session.commit()
     assert refused(full, empty_database) == (
@@ -515,7 +494,7 @@ def test_a_value_that_postgresql_cannot_hold_is_named_with_its_place(
 
 def test_a_difference_is_found_and_no_portal_starts(full: str, empty_database: str) -> None:
     def change(_: Session) -> list[str]:
-        with opened(empty_database) as session:
+        with open_session(empty_database) as session:
             session.execute(text("UPDATE tickets SET description = 'x' WHERE number = 1"))
             session.execute(text("DELETE FROM attachment_contents"))
             session.commit()
@@ -545,7 +524,7 @@ def test_an_answer_that_is_not_right_is_found(
     statement: str, what: str, full: str, empty_database: str
 ) -> None:
     def change_and_try(expected: Session) -> Sequence[str]:
-        with opened(empty_database) as session:
+        with open_session(empty_database) as session:
             session.execute(text(statement))
             session.commit()
         return try_portal(test_settings(empty_database), expected)

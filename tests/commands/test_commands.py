@@ -10,14 +10,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from app.accounts.models.partners import Partner, PartnerAccount
 from app.accounts.models.passkeys import Passkey
@@ -30,10 +28,11 @@ from app.accounts.services.reset_links import find_reset_link, use_reset_link
 from app.cli import NamedCommand, command_application
 from app.commands import MODULES
 from app.core.database.transactions import transaction
+from app.core.folders import PROJECT
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import SYSTEM, ActorKind, Door, Writer
 from app.core.rules.errors import AuthenticationFailed
-from app.core.settings import PROJECT, process_environment
+from app.core.settings import process_environment
 from app.core.web.extensions import db
 from app.reference.seed import seed_reference
 from app.registry.models.registry import Site
@@ -41,7 +40,7 @@ from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import move_ticket, open_ticket
 from tests.harness.commands import flask
-from tests.harness.databases import fresh_database, open_engine
+from tests.harness.databases import fresh_database, open_session
 from tests.harness.server import test_settings
 
 PASSWORD = "a long enough password"
@@ -69,23 +68,13 @@ def refused(database: str, *arguments: str | bytes, stdin: str | bytes = b"") ->
     return lines[0]
 
 
-@contextmanager
-def opened(database: str) -> Iterator[Session]:
-    engine = open_engine(database)
-    try:
-        with Session(engine) as session:
-            yield session
-    finally:
-        engine.dispose()
-
-
 def changes(database: str) -> int | None:
-    with opened(database) as session:
+    with open_session(database) as session:
         return session.scalar(select(func.count()).select_from(Change))
 
 
 def verifies(database: str, kind: ActorKind, name: str, password: str) -> bool:
-    with opened(database) as session:
+    with open_session(database) as session:
         tried = attempt(session, kind, name, password, datetime.now(UTC), KEY)
     try:
         tried.verified_account()
@@ -101,7 +90,7 @@ def by(now: datetime) -> Writer:
 @pytest.fixture
 def registry(database: str) -> str:
     """A database with reference data."""
-    with opened(database) as session, transaction(session):
+    with open_session(database) as session, transaction(session):
         seed_reference(session, by(datetime.now(UTC)))
     return database
 
@@ -118,14 +107,14 @@ def test_a_person_from_creation_to_disabling(registry: str) -> None:
     assert said == "User noc-demo is created, role reporter, for DE-KIT, NL-T1.\n"
     assert verifies(registry, ActorKind.PERSON, "noc-demo", PASSWORD)
 
-    with opened(registry) as session, transaction(session):
+    with open_session(registry) as session, transaction(session):
         user = session.scalars(select(User)).one()
         assert user.password_hash.startswith("$argon2id$")
         start_login(session, user.id, datetime.now(UTC))
     done(registry, "user", "password", "noc-demo", "--password-stdin", stdin="quite another")
     assert verifies(registry, ActorKind.PERSON, "noc-demo", "quite another")
     assert not verifies(registry, ActorKind.PERSON, "noc-demo", PASSWORD)
-    with opened(registry) as session:
+    with open_session(registry) as session:
         assert session.scalars(select(Login)).one().ended_at is not None
 
     listed = done(registry, "user", "list", own_process=True).splitlines()
@@ -133,7 +122,7 @@ def test_a_person_from_creation_to_disabling(registry: str) -> None:
     done(registry, "user", "disable", "noc-demo")
     assert not verifies(registry, ActorKind.PERSON, "noc-demo", "quite another")
     assert "disabled 20" in done(registry, "user", "list")
-    with opened(registry) as session:
+    with open_session(registry) as session:
         written = session.scalars(select(Change).where(Change.kind == "person")).all()
         assert {(change.actor_account, change.door) for change in written} == {
             ("portal", "command")
@@ -146,7 +135,7 @@ def test_a_link_a_role_and_a_lost_second_factor(registry: str) -> None:
     said = done(registry, "user", "reset", "noc", "--why", "forgotten")
     token = re.fullmatch(r"http://127\.0\.0\.1:8000/reset/([A-Za-z0-9_-]{43})\n", said)
     assert token is not None
-    with opened(registry) as session:
+    with open_session(registry) as session:
         link = find_reset_link(session, token[1], datetime.now(UTC))
         assert link.user.name == "noc"
         session.rollback()
@@ -170,14 +159,14 @@ def test_a_link_a_role_and_a_lost_second_factor(registry: str) -> None:
     assert verifies(registry, ActorKind.PERSON, "noc", "quite another")
     said = done(registry, "user", "second-factor-off", "noc")
     assert said == "User noc had no second factor.\n"
-    with opened(registry) as session, transaction(session):
+    with open_session(registry) as session, transaction(session):
         session.scalars(select(User).where(User.name == "noc")).one().totp_since = by(
             datetime.now(UTC)
         ).now
     assert done(registry, "user", "list").splitlines()[2].split()[3:5] == ["on", "yes"]
     said = done(registry, "user", "second-factor-off", "noc", "--why", "lost")
     assert said == "User noc has no second factor now.\n"
-    with opened(registry) as session, transaction(session):
+    with open_session(registry) as session, transaction(session):
         session.add(
             Passkey(
                 user_id=session.scalars(select(User.id).where(User.name == "noc")).one(),
@@ -204,7 +193,7 @@ def test_a_partner_with_two_accounts(registry: str) -> None:
         *(*create, "own", "--login", "nren-old", "--read-only", "--contract", "2012"),
         stdin=PASSWORD,
     )
-    with opened(registry) as session:
+    with open_session(registry) as session:
         assert session.scalar(select(func.count()).select_from(Partner)) == 1
         first, second = session.scalars(select(PartnerAccount).order_by(PartnerAccount.login)).all()
         assert (first.access, first.read_only, first.internal) == ("all", False, True)
@@ -234,7 +223,7 @@ def test_a_secret_made_by_the_portal_is_rotated(registry: str) -> None:
     assert said.startswith("Account nren of partner NREN-DEMO is created.\n")
     first = said.split()[-1]
     assert verifies(registry, ActorKind.PARTNER, "nren", first)
-    with opened(registry) as session:
+    with open_session(registry) as session:
         account = session.scalars(select(PartnerAccount)).one()
         assert [site.key for site in account.sites] == ["DE-KIT", "NL-T1"]
     second = done(registry, "partner", "rotate", "nren").split()[-1]
@@ -366,7 +355,7 @@ def wrong() -> Iterator[Flask]:
     """
     with fresh_database("sqlite") as url:
         now = by(datetime.now(UTC))
-        with opened(url) as session, transaction(session):
+        with open_session(url) as session, transaction(session):
             seed_reference(session, now)
             create_user(session, now, "taken", "reader", PASSWORD)
             create_partner_account(session, now, "TAKEN", "taken", PASSWORD, access="own")
@@ -379,7 +368,7 @@ def wrong() -> Iterator[Flask]:
 
 def test_closing_what_is_due(database: str) -> None:
     now = datetime.now(UTC)
-    with opened(database) as session, transaction(session):
+    with open_session(database) as session, transaction(session):
         old = open_ticket(session, by(now - timedelta(days=40)), NewTicket(title="Old")).number
         new = open_ticket(session, by(now - timedelta(days=2)), NewTicket(title="New")).number
         for number, days in ((old, 30), (new, 1)):
@@ -390,13 +379,13 @@ def test_closing_what_is_due(database: str) -> None:
     assert done(database, "tickets", "close-due") == "No ticket is due.\n"
     later = f"{now + timedelta(days=20):%Y-%m-%dT%H:%M:%SZ}"
     assert done(database, "tickets", "close-due", "--as-of", later) == f"Closed: {new}\n"
-    with opened(database) as session:
+    with open_session(database) as session:
         assert {ticket.state for ticket in session.scalars(select(Ticket))} == {"closed"}
 
 
 def test_a_worker_that_runs_once_does_what_is_due(database: str) -> None:
     now = datetime.now(UTC)
-    with opened(database) as session, transaction(session):
+    with open_session(database) as session, transaction(session):
         old = open_ticket(session, by(now - timedelta(days=40)), NewTicket(title="Old")).number
         late = open_ticket(session, by(now - timedelta(days=40)), NewTicket(title="Late")).number
         move_ticket(session, by(now - timedelta(days=30)), old, "unsolved")
@@ -405,7 +394,7 @@ def test_a_worker_that_runs_once_does_what_is_due(database: str) -> None:
         ran = flask(database, "worker", "--once")
         assert ran.returncode == 0, ran.stderr.decode()
         assert b"Traceback" not in ran.stderr
-    with opened(database) as session:
+    with open_session(database) as session:
         assert session.get_one(Ticket, old).state == "closed"
         assert session.get_one(Ticket, late).state == "waiting for reply"
         reminded = select(ChangedField.new).where(ChangedField.field == "reminder")
@@ -421,7 +410,7 @@ def test_seeding(database: str) -> None:
     assert "252 tickets" in said
     assert "Demo login: operator / operator-demo (operator)" in said
     assert done(database, "seed", "demo") == "The demo is in this database already.\n"
-    with opened(database) as session:
+    with open_session(database) as session:
         assert session.scalar(select(func.count()).select_from(Ticket)) == 252
         assert session.scalar(select(func.count()).select_from(Site)) == 17
     assert verifies(database, ActorKind.PERSON, "reporter", "reporter-demo")
@@ -437,7 +426,7 @@ def test_a_database_without_tables_is_one_line(empty_database: str) -> None:
 
 
 def acts(database: str, secret: str) -> bool:
-    with opened(database) as session:
+    with open_session(database) as session:
         try:
             tokens.use_of_secret(session, secret, datetime.now(UTC))
         except AuthenticationFailed:

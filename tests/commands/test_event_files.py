@@ -12,9 +12,9 @@ import pytest
 
 from app.core.database.transactions import transaction
 from app.reference.seed import seed_reference
-from tests.commands.test_commands import by, changes, done, opened, refused
+from tests.commands.test_commands import by, changes, done, refused
 from tests.harness.commands import flask
-from tests.harness.databases import fresh_database
+from tests.harness.databases import fresh_database, open_session
 
 LINK = "CERN-GRIDKA-LHCOPN-001"
 HEAD = "source;source_id;link;state;start;end;detail\n"
@@ -24,7 +24,7 @@ HEAD = "source;source_id;link;state;start;end;detail\n"
 def portal() -> Iterator[str]:
     """A portal with reference data; the database makes no difference to a command."""
     with fresh_database("sqlite") as url:
-        with opened(url) as session, transaction(session):
+        with open_session(url) as session, transaction(session):
             seed_reference(session, by(datetime.now(UTC)))
         yield url
 

@@ -9,8 +9,9 @@ from sqlalchemy import select
 
 from app.registry.models.registry import Site, SourceRun
 from tests import cric_sample
-from tests.commands.test_commands import changes, done, opened, refused, registry
+from tests.commands.test_commands import changes, done, refused, registry
 from tests.harness.commands import flask
+from tests.harness.databases import open_session
 
 __all__ = ["registry"]
 
@@ -43,7 +44,7 @@ def test_a_dry_run_tells_the_difference_and_writes_nothing(registry: str, tmp_pa
     )
     assert changes(registry) == before
     assert done(registry, "sites", "import", str(file)).startswith(told)
-    with opened(registry) as session:
+    with open_session(registry) as session:
         zone = session.scalar(select(Site.time_zone).where(Site.key == "DE-KIT"))
     assert zone == "Europe/Zurich"
 
@@ -86,7 +87,7 @@ def test_cric_is_read_by_command(registry: str, tmp_path: Path) -> None:
     assert ran.stderr.decode().splitlines() == [
         "Error: The data from CRIC is empty; nothing was changed"
     ]
-    with opened(registry) as session:
+    with open_session(registry) as session:
         assert [bool(run.alarm) for run in session.scalars(select(SourceRun))] == [False, True]
     file.write_text("no JSON")
     assert "not JSON" in refused(registry, "cric", "import", str(file))

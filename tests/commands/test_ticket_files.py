@@ -12,9 +12,9 @@ from openpyxl import load_workbook
 
 from app.core.database.transactions import transaction
 from app.reference.seed import seed_reference
-from tests.commands.test_commands import by, changes, done, opened, refused
+from tests.commands.test_commands import by, changes, done, refused
 from tests.harness.commands import flask
-from tests.harness.databases import fresh_database
+from tests.harness.databases import fresh_database, open_session
 
 HEAD = "number;title;state;created;sites\n"
 
@@ -23,7 +23,7 @@ HEAD = "number;title;state;created;sites\n"
 def portal() -> Iterator[str]:
     """A portal with reference data; the database makes no difference to a command."""
     with fresh_database("sqlite") as url:
-        with opened(url) as session, transaction(session):
+        with open_session(url) as session, transaction(session):
             seed_reference(session, by(datetime.now(UTC)))
         yield url
 

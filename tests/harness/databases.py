@@ -20,10 +20,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.orm import Session
 
 from app.core.database.transactions import STATEMENT_TIMEOUT, configure_engine
+from app.core.folders import PROJECT
 from app.core.models.base import Base
-from app.core.settings import PROJECT
 from app.jobs.models.work import ENGINE_TABLES
 from app.tickets.models.search import INDEX
 from tests.harness import between_runs, postgres, run
@@ -39,6 +40,17 @@ def open_engine(url: str, statement_timeout: int = STATEMENT_TIMEOUT) -> Engine:
     configure_engine(engine, statement_timeout, idle_timeout=0)
     sync_nothing(engine)
     return engine
+
+
+@contextmanager
+def open_session(url: str) -> Iterator[Session]:
+    """A session of an engine of its own, for as long as it is needed."""
+    engine = open_engine(url)
+    try:
+        with Session(engine) as session:
+            yield session
+    finally:
+        engine.dispose()
 
 
 def sync_nothing(engine: Engine) -> None:

@@ -37,8 +37,10 @@ class TrialAccounts:
 
 
 def create_trial_accounts(session: Session, now: datetime) -> TrialAccounts:
-    """Create them. Asserts that this database is one that a move has not finished."""
-    assert revision_of(session.connection()) == MOVING
+    """Create them. Raises RuntimeError unless this is a database that a move has not finished: in
+    one that is used nobody must get such accounts."""
+    if revision_of(session.connection()) != MOVING:
+        raise RuntimeError("accounts for a trial belong in an unfinished move only")
     made = TrialAccounts(
         f"trial-of-move-{secrets.token_hex(8)}",
         secrets.token_urlsafe(32),

@@ -69,7 +69,7 @@ class ZoneForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         choices=lambda: options(*sorted(available_timezones())),
         description=_(
             "Times are shown in UTC, with the time in this zone in brackets. Times that you type"
-            " are read in this zone."
+            " are read in this zone, except full dates with a time: those are read as UTC."
         ),
     )
 

@@ -118,8 +118,8 @@ class MergeForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         required(_("Merge into ticket")),
         filters=[one_line],
         description=_(
-            "An open ticket becomes unsolved, as a duplicate. The other ticket shows its comments"
-            " and files."
+            "If this ticket is open, it becomes unsolved. The other ticket also shows this ticket's"
+            " comments and files."
         ),
         render_kw={"inputmode": "numeric", "autocomplete": "off", "size": 9},
     )
