@@ -25,9 +25,9 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
+from app.core.folders import PROJECT
 from app.core.models.changes import PortalFact
 from app.core.rules.access import SYSTEM, Actor, ActorKind, Door, Role, Writer
-from app.core.settings import PROJECT
 from app.demo import LOGINS
 from app.demo.partner_system import StandIn, server_of
 from app.exchange.models.connections import Connection

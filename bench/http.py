@@ -39,8 +39,9 @@ from sqlalchemy import func, inspect, make_url, select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
+from app.core.folders import PROJECT
 from app.core.models.changes import Change, ChangedField
-from app.core.settings import PROJECT, Settings, process_environment
+from app.core.settings import Settings, process_environment
 from app.demo import LOGINS
 from app.events.models.events import Event
 from app.matching.services.recompute import mark_between

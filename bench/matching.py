@@ -25,9 +25,10 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.core.figures.frames import BY_LINK, DOWN, NOBODY, made
+from app.core.folders import PROJECT
 from app.core.rules.access import Door, Writer
 from app.core.rules.file_problems import MAX_LINES
-from app.core.settings import PROJECT, process_environment
+from app.core.settings import process_environment
 from app.demo import demo_actors
 from app.matching.figures.matching import Matched, match_events
 from app.matching.models.matching import EventTicket

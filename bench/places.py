@@ -23,8 +23,9 @@ from sqlalchemy.orm import Session
 from app import demo
 from app.accounts.services.partners import create_partner_account
 from app.core.database.transactions import LONG_STATEMENT_TIMEOUT, transaction
+from app.core.folders import PROJECT
 from app.core.rules.access import SYSTEM, Door, Writer
-from app.core.settings import PROJECT, process_environment
+from app.core.settings import process_environment
 from app.demo import bulk
 from app.tickets.models.tickets import Ticket
 from tests.harness import postgres, run

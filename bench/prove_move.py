@@ -18,7 +18,8 @@ from time import monotonic
 from sqlalchemy import make_url
 
 from app.composition import compose_figures, compose_records
-from app.core.settings import PROJECT, process_environment
+from app.core.folders import PROJECT
+from app.core.settings import process_environment
 from bench.http import Rows, copy_of, prepared
 from bench.places import Place, another
 from bench.tables import print_machine, print_table

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 from bench import places, raw
 from bench.load import Load, drive
 from bench.places import LOGIN, PASSWORD, TITLES, Place

@@ -17,7 +17,8 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from urllib.parse import quote, urlencode
 
-from app.core.settings import PROJECT, process_environment
+from app.core.folders import PROJECT
+from app.core.settings import process_environment
 from app.core.web.positions import write_position
 from app.demo import LOGINS
 from bench import places

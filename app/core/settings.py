@@ -21,7 +21,6 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.core.folders import BASE
-from app.core.folders import PROJECT as PROJECT  # tests and tools find it here
 from app.core.mail_settings import NAMES as MAIL_NAMES
 from app.core.mail_settings import MailSettings
 from app.core.metrics_settings import NAMES as METRICS_NAMES
@@ -323,8 +322,8 @@ def _host(text: str) -> str:
 def _refuse_public_demo(host: str) -> None:
     if not is_loopback(host):
         raise SettingError(
-            "HOST must be a loopback address (127.0.0.1, ::1 or localhost) while DEMO=1, and"
-            " without SECRET_KEY: the demo's passwords are public"
+            "HOST must be a loopback address (127.0.0.1, ::1 or localhost) for the demo (DEMO=1,"
+            " or `run` without SECRET_KEY): its passwords are public"
         )
 
 

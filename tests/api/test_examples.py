@@ -23,7 +23,7 @@ from sqlalchemy import select
 from app.accounts.services.tokens import create_own_token
 from app.api import OPERATIONS
 from app.core.database.transactions import transaction
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.relations import RelationRole

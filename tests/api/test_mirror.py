@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.services.tokens import create_own_token
 from app.core.database.transactions import transaction
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 from app.demo.bulk import write_copies, write_patterns
 from tests.cast import enter, writer
 from tests.harness.databases import fresh_database, open_engine

@@ -17,7 +17,7 @@ from app.accounts.services.calls import CallRecord, record_calls
 from app.accounts.services.reset_links import make_reset_link
 from app.calendar.services.lhc_calendar import add_period
 from app.core.database.transactions import transaction
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 from app.core.web.extensions import db
 from app.demo.files import traffic_picture
 from app.events.rules.file_reading import EventFileOptions, read_events

@@ -20,8 +20,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from pptx import Presentation
 
 from app.core.database.transactions import transaction
+from app.core.folders import PROJECT
 from app.core.rules.access import Actor
-from app.core.settings import PROJECT
 from app.matching.services.recompute import bring_up_to_date
 from app.registry.models.registry import Link
 from app.registry.services.registry import require_links

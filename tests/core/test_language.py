@@ -31,10 +31,10 @@ from app import vocabulary
 from app.accounts.services.people import start_login
 from app.core import catalogues
 from app.core.database.transactions import transaction
+from app.core.folders import PROJECT
 from app.core.models.base import Base
 from app.core.rules.access import Actor
 from app.core.rules.language import _, counted, joined, said, said_word, write_mails
-from app.core.settings import PROJECT
 from app.events.adapters import FORMATS
 from app.events.models.events import EventSource
 from app.mail.models.mails import Mail

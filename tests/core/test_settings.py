@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from app.core import settings as config
+from app.core.folders import PROJECT
 from app.core.rules.errors import SettingError
-from app.core.settings import NAMES, PROJECT, Settings, process_environment
+from app.core.settings import NAMES, Settings, process_environment
 
 RANDOM = "0123456789abcdef0123456789abcdef"
 

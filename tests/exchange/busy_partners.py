@@ -27,7 +27,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
-from app.core.settings import PROJECT, process_environment
+from app.core.folders import PROJECT
+from app.core.settings import process_environment
 from app.demo.partner_system import StandIn, server_of
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import ExchangeEntry, TicketPair

@@ -38,12 +38,13 @@ from sqlalchemy.orm import Session
 from app.accounts.services.partners import create_partner_account
 from app.accounts.services.tokens import create_token
 from app.core.database.transactions import transaction
+from app.core.folders import PROJECT
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.rules.errors import Invalid, SettingError
 from app.core.rules.scopes import Scope
 from app.core.services.changes import TICKET
-from app.core.settings import PROJECT, Settings, process_environment
+from app.core.settings import Settings, process_environment
 from app.demo.partner_system import StandIn, server_of
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import ExchangeEntry, TicketPair

@@ -26,7 +26,8 @@ from urllib.request import HTTPCookieProcessor, HTTPHandler, Request, build_open
 
 from sqlalchemy import select
 
-from app.core.settings import PROJECT, process_environment
+from app.core.folders import PROJECT
+from app.core.settings import process_environment
 from app.exchange.adapters.html_text import TooComplex, plain_of
 from app.exchange.models.incoming_mails import IncomingMail
 from tests.cast import PASSWORD, enter

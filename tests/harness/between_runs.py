@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 
 _MADE_BY: Final = (
     PROJECT / "requirements.txt",

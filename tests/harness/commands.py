@@ -24,8 +24,9 @@ from flask import Flask
 from flask.cli import FlaskGroup
 
 import wsgi
+from app.core.folders import PROJECT
 from app.core.log import LineFormatter
-from app.core.settings import PROJECT, process_environment
+from app.core.settings import process_environment
 from app.core.web.extensions import db
 from tests.harness.server import test_settings
 

@@ -16,7 +16,7 @@ from typing import Final
 
 import pytest
 
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 from tests.harness import loaded, postgres, run
 
 _FILES: Final = 60

@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 from tests.harness.server import free_port
 from tests.harness.until import until
 

@@ -18,8 +18,9 @@ from typing import Final
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
+from app.core.folders import PROJECT
 from app.core.mail_settings import MailSettings
-from app.core.settings import PROJECT, Settings, process_environment
+from app.core.settings import Settings, process_environment
 from app.server.sockets import open_sockets, serving_command
 from tests.harness import loaded, run
 from tests.harness.databases import open_engine

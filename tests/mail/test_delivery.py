@@ -23,8 +23,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
+from app.core.folders import PROJECT
 from app.core.mail_settings import MailSettings
-from app.core.settings import PROJECT, process_environment
+from app.core.settings import process_environment
 from app.mail.models.mails import Mail
 from app.registry.models.registry import Site, SiteContact
 from app.tickets.rules.content import NewTicket

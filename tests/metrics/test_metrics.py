@@ -16,9 +16,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
+from app.core.folders import PROJECT
 from app.core.metrics_settings import MetricsSettings
 from app.core.rules.errors import SettingError
-from app.core.settings import PROJECT
 from app.events.models.events import EventSource
 from app.jobs.services.queue import enqueue
 from app.jobs.services.workers import greet_worker

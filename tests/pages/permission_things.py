@@ -47,11 +47,11 @@ from app.accounts.services.tokens import (
 from app.calendar.services.feeds import make_feed
 from app.calendar.services.lhc_calendar import add_period
 from app.core.database.transactions import transaction
+from app.core.folders import PROJECT
 from app.core.models.changes import Change
 from app.core.rules.access import Actor, Writer
 from app.core.rules.errors import NotFound
 from app.core.rules.quarters import Quarter
-from app.core.settings import PROJECT
 from app.core.web.packed_file import packed
 from app.duties.models.duties import DutyRule
 from app.duties.rules.duties import R2009

@@ -20,7 +20,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 from app.core.web.extensions import db
 from app.factory import create_app
 from app.home.pages import health

@@ -27,7 +27,7 @@ from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
 from app.core.database.sqlite_write_lock import WriteLock
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 from app.tickets.models.tickets import Ticket
 from tests.harness import run
 from tests.harness.databases import KINDS, fresh_database, open_engine

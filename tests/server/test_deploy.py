@@ -23,7 +23,8 @@ from sqlalchemy import select
 
 from app.accounts.models.people import Login
 from app.api import limits as api
-from app.core.settings import NAMES, PROJECT
+from app.core.folders import PROJECT
+from app.core.settings import NAMES
 from app.core.web.requests import limits as pages
 from app.core.web.requests.security_headers import security_headers
 from app.events.models.imports import EventImport

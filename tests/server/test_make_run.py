@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from app.core.settings import NAMES, PROJECT
+from app.core.folders import PROJECT
+from app.core.settings import NAMES
 from tests.harness import postgres
 from tests.harness.databases import fresh_database
 from tests.harness.server import end_group, free_port, wait_until_answering

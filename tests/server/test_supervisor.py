@@ -20,8 +20,9 @@ from time import monotonic
 
 import pytest
 
+from app.core.folders import PROJECT
 from app.core.rules.errors import SettingError
-from app.core.settings import PROJECT, service_manager
+from app.core.settings import service_manager
 from app.server import supervisor
 from app.server.sockets import open_sockets
 from tests.harness.server import free_port, test_settings

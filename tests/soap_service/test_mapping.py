@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.core.folders import PROJECT
 from app.core.rules import errors
-from app.core.settings import PROJECT
 from app.tickets.services.diaries import DiaryEntry
 from soap_service import compat, faults, mapping
 from soap_service.answer_xml import sendable

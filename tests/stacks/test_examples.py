@@ -12,7 +12,8 @@ from shutil import copy
 
 import pytest
 
-from app.core.settings import PROJECT, process_environment
+from app.core.folders import PROJECT
+from app.core.settings import process_environment
 from tests.soap_service.wire import PASSWORD, Wire
 from tests.stacks.programs import NODE_MODULES, STACKS, program_environment, run_logged
 from tests.stacks.table import recorded

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 
 SCRIPT = PROJECT / "tools" / "audit.py"
 AUDIT = runpy.run_path(str(SCRIPT))

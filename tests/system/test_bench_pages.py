@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.accounts.services.partners import create_partner_account
 from app.core.database.schema import known_revisions
 from app.core.database.transactions import transaction
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 from app.events.rules.events import EventMessage
 from app.events.services.events import report_events
 from app.tickets.rules.content import NewTicket

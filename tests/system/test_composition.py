@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 
 _DEFINED: Final = re.compile(r'\bHook\(\s*"(\w+)"\s*\)')
 _SET: Final = re.compile(r"^    (\w+)\.set\(", re.MULTILINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 
 ALLOWED: Final = {
     "app/backups/backups.py": "a backup of SQLite is a file, one of PostgreSQL its rows",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 
 
 def test_every_fault_still_applies() -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 
 
 def _sources(*folders: str) -> Iterator[tuple[Path, ast.Module]]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.core.settings import PROJECT, process_environment
+from app.core.folders import PROJECT
+from app.core.settings import process_environment
 from tests.harness.server import test_settings
 
 LARGE = {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 from tests.harness import browser, postgres, run
 from tests.harness.until import until
 

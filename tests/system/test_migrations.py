@@ -19,11 +19,11 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
 from app.accounts.services.people import change_person
+from app.core.folders import PROJECT
 from app.core.models.base import UtcTime
 from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM, Door, Role, Writer
 from app.core.rules.quarters import Quarter
-from app.core.settings import PROJECT
 from app.events.models.events import EventSource
 from app.events.models.imports import EventImport
 from app.events.services.hearing import silences

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 from tests.harness.examples import up_to
 from tests.harness.visitor import PageReader
 

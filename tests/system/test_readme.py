@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app import demo
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 from tests.harness.server import LiveServer
 from tests.soap_service.wire import PASSWORD, create_accounts
 

@@ -23,7 +23,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from app.core.settings import NAMES, PROJECT
+from app.core.folders import PROJECT
+from app.core.settings import NAMES
 from tests.harness.server import end_group, free_port, wait_until_answering
 from tests.harness.until import until
 

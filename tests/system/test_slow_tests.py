@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 from tests.harness.slow import README, SLOW, covers, table
 
 pytest_plugins = ["pytester"]

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from app.core.folders import PROJECT
 from app.core.rules.webhooks import new_secret, signed_headers
-from app.core.settings import PROJECT
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.settings import PROJECT, process_environment
+from app.core.folders import PROJECT
+from app.core.settings import process_environment
 from app.jobs.models.work import TimedWork, Worker
 from app.jobs.rules.work import CLOSE_DUE
 from app.jobs.services.timed_work import run_soon

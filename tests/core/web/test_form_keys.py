@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 from app.accounts.models.partners import PartnerAccount
 from app.accounts.services.people import start_login
 from app.core.database.transactions import transaction
+from app.core.folders import PROJECT
 from app.core.models.changes import ChangedField
 from app.core.models.form_keys import FormKey
 from app.core.rules.access import SYSTEM
-from app.core.settings import PROJECT
 from app.core.web.errors import FORM_KEY
 from app.core.web.extensions import db
 from app.factory import create_app

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from app.core.adapters.outbound import Answer, OutboundError
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 from app.exchange.adapters.access import Access
 from app.exchange.adapters.http import JsonCaller
 from app.exchange.adapters.kinds import KINDS, open_client

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from flask import Flask
 
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 from app.home.pages.guide import FILES, heading_id, render
 from app.tickets.rules.tickets import MOVES
 from soap_service.fields import SERVICES

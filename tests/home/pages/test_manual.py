@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 from app.home.pages.guide import MANUAL, PICTURES, File
 from tests.cast import Cast
 from tests.harness.visits import Enter

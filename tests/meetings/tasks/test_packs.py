@@ -22,11 +22,11 @@ from sqlalchemy.orm import Session
 
 from app.accounts.services.people import start_login
 from app.core.database.transactions import transaction
+from app.core.folders import PROJECT
 from app.core.models.changes import Change
 from app.core.rules.access import Actor
 from app.core.rules.documents.slides import SlideKind
 from app.core.rules.quarters import Quarter
-from app.core.settings import PROJECT
 from app.jobs.rules.jobs import MAX_ATTEMPTS
 from app.jobs.services.queue import failed_jobs, queued_jobs
 from app.jobs.tasks.context import Context

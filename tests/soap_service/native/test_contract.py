@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from lxml import etree
 from suds.client import Client
 
-from app.core.settings import PROJECT
+from app.core.folders import PROJECT
 from soap_service.answer_xml import sendable
 from soap_service.faults import SOAP_NS
 from soap_service.native.kinds import (

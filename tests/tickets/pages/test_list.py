@@ -13,8 +13,8 @@ from jinja2 import Environment, nodes
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
+from app.core.folders import PROJECT
 from app.core.rules.counted import Counted
-from app.core.settings import PROJECT
 from app.core.web.positions import write_position
 from app.tickets.pages.listing.columns import COLUMNS
 from app.tickets.pages.listing.list import LABELS, MAX_VALUES
