@@ -62,8 +62,9 @@ def build() -> WSGIApplication:
 def build_server() -> Bridge:
     """The same behind the bridge that lets only whole requests in."""
     flask_app = _application(_settings())
-    bridge = bridge_of(flask_app)
-    Thread(target=read_facts, args=(flask_app,), name="facts", daemon=True).start()
+    reading = Thread(target=read_facts, args=(flask_app,), name="facts", daemon=True)
+    bridge = bridge_of(flask_app, reads=reading)
+    reading.start()
     return bridge
 
 
@@ -94,8 +95,9 @@ def warm(flask_app: Flask) -> None:
             left += _NAMED.findall(source)
 
 
-def bridge_of(flask_app: Flask) -> Bridge:
-    """The portal and the SOAP services behind the bridge."""
+def bridge_of(flask_app: Flask, reads: Thread | None = None) -> Bridge:
+    """The portal and the SOAP services behind the bridge, whose end waits for what ``reads``: a
+    connection in use is not closed, and SQLite's log would stay beside the file."""
     settings: Settings = flask_app.config["PORTAL"]
     doors = soap.mount(flask_app)
     feed = live.feed_of(flask_app)
@@ -103,6 +105,8 @@ def bridge_of(flask_app: Flask) -> Bridge:
     def end() -> None:
         feed.close()
         doors.close()
+        if reads is not None:
+            reads.join()
         with flask_app.app_context():
             db.engine.dispose()  # SQLite writes its log into the file when the last one closes it
 
