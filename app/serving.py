@@ -97,7 +97,7 @@ def warm(flask_app: Flask) -> None:
 
 def bridge_of(flask_app: Flask, reads: Thread | None = None) -> Bridge:
     """The portal and the SOAP services behind the bridge, whose end waits for what ``reads``: a
-    connection in use is not closed, and SQLite's log would stay beside the file."""
+    connection in use is not closed, and SQLite's log would stay next to the file."""
     settings: Settings = flask_app.config["PORTAL"]
     doors = soap.mount(flask_app)
     feed = live.feed_of(flask_app)
