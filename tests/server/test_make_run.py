@@ -263,7 +263,7 @@ def test_it_refuses_to_start_in_one_line(
     clone: Path, settings: Mapping[str, str], named: str
 ) -> None:
     own = {"PORT": str(free_port())}  # the default may be that of a test beside this one
-    _is_one_line(_flask(clone, "serve", **(own | settings)), named)
+    _is_one_line(_flask(clone, "serve", **{**own, **settings}), named)
 
 
 def test_demo_logins_are_never_served_to_others(clone: Path, tmp_path: Path) -> None:
