@@ -9,7 +9,7 @@ from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from app import api, browser
-from app.api.limits import PREFIX
+from app.api.limits import PREFIX, is_ours
 from app.composition import compose_records
 from app.core.database.transactions import STATEMENT_TIMEOUT
 from app.core.services.refusals import Refusals
@@ -47,7 +47,7 @@ def create_app(settings: Settings, statement_timeout: int = STATEMENT_TIMEOUT) -
         flask_app.wsgi_app, settings.trusted_proxies
     )
     flask_app.wsgi_app = with_request_id(  # type: ignore[assignment, method-assign]
-        flask_app.wsgi_app
+        flask_app.wsgi_app, lambda path: "rest" if is_ours(path) else "pages"
     )
     browser.register(flask_app)
     return flask_app

@@ -90,7 +90,9 @@ class Mounted:
         assert isinstance(settings, Settings)
         self._portal = flask_app
         self._door = SoapDoor(flask_app, settings)
-        self._soap = with_request_id(behind_proxies(self._door, settings.trusted_proxies))
+        self._soap = with_request_id(
+            behind_proxies(self._door, settings.trusted_proxies), lambda _path: "soap"
+        )
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if is_ours(environ.get("PATH_INFO", "")):

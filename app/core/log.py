@@ -1,4 +1,4 @@
-"""The log: one line per event on standard error, ``key=value``, without secrets.
+"""The log: one line per event on standard error, ``key=value`` or a JSON object, without secrets.
 
 Modules log with ``logging.getLogger(__name__).info("ticket opened", extra={"ticket": 7})``. Values
 are written as JSON text, so that no control character of a request can make a second line. It must
@@ -15,11 +15,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from math import isfinite
 from time import monotonic
 from traceback import walk_tb
 from typing import Final
 
-from app.core.web.requests.request_ids import request_id
+from app.core.traces import current_trace, request_id
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _SECRET_WORDS = ("password", "secret", "token", "cookie", "authorization", "credential")
@@ -43,21 +44,67 @@ class LineFormatter(logging.Formatter):
         error = _error_of(record)
         if error is not None:
             fields["cause"] = _words(_chain(error)[0])
-        for key, value in vars(record).items():
-            if key not in _STANDARD:
-                hidden = any(word in key.lower() for word in _SECRET_WORDS)
-                fields[key] = "(hidden)" if hidden else value
+        fields |= _given(record)
         if error is not None:
             fields["exception"] = _story(error)
-        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        head = f"{time.replace('+00:00', 'Z')} {record.levelname.lower()} {record.name}"
+        head = f"{_time(record)} {record.levelname.lower()} {record.name}"
         return " ".join([head, *(f"{key}={_text(value)}" for key, value in fields.items())])
 
 
+class JsonFormatter(logging.Formatter):
+    """A record as a JSON object on one line, in ASCII: time (UTC), level, logger, message, the
+    request and the trace that it belongs to, the door, the cause and story of an error, and what
+    was given as ``extra`` under names that are not taken.
+
+    It hides and cuts what ``LineFormatter`` does: a library's formatter, adapted to that, would be
+    longer than this one.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, object] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if (trace := current_trace()) is not None:
+            fields |= {"request_id": trace.request_id, "trace_id": trace.trace_id}
+            fields["door"] = trace.door
+        error = _error_of(record)
+        if error is not None:
+            fields |= {"cause": _words(_chain(error)[0]), "exception": _story(error)}
+        every = {**fields, **_given(record), **fields}  # in this order, and no name is taken over
+        return json.dumps({key: _plain(value) for key, value in every.items()})
+
+
+def _given(record: logging.LogRecord) -> dict[str, object]:
+    """What was given as ``extra``, without secrets."""
+    return {
+        key: "(hidden)" if any(word in key.lower() for word in _SECRET_WORDS) else value
+        for key, value in vars(record).items()
+        if key not in _STANDARD
+    }
+
+
+def _time(record: logging.LogRecord) -> str:
+    time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+    return time.replace("+00:00", "Z")
+
+
 def _text(value: object) -> str:
-    if isinstance(value, bool | int | float) or value is None:
-        return json.dumps(value)
-    return json.dumps(str(value)[:_MAX_VALUE_LENGTH])
+    return json.dumps(_plain(value))
+
+
+def _plain(value: object) -> bool | int | float | str | None:
+    """A value that JSON knows: it has no infinite numbers."""
+    if isinstance(value, bool | int) or value is None:
+        return value
+    if isinstance(value, float) and isfinite(value):
+        return value
+    try:
+        return str(value)[:_MAX_VALUE_LENGTH]
+    except Exception:  # noqa: BLE001  # the line is worth more than one value
+        return f"({type(value).__name__} without a text)"
 
 
 def _error_of(record: logging.LogRecord) -> BaseException | None:
@@ -178,13 +225,14 @@ def _cause_of(record: logging.LogRecord) -> str:
     return f"{_words(first)} {' '.join(_places(first)[:1])}"
 
 
-def configure_logging() -> None:
-    """Send every logger of this process through one handler; calling it again changes nothing."""
+def configure_logging(log_format: str = "lines") -> None:
+    """Send every logger of this process through one handler; calling it again changes nothing.
+    ``log_format``: lines or json."""
     root = logging.getLogger()
-    if any(isinstance(handler.formatter, LineFormatter) for handler in root.handlers):
+    if any(isinstance(one.formatter, LineFormatter | JsonFormatter) for one in root.handlers):
         return
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(LineFormatter())
+    handler.setFormatter(JsonFormatter() if log_format == "json" else LineFormatter())
     repeats = RepeatFilter(handler)
     handler.addFilter(repeats)
     atexit.register(repeats.tell_all)

@@ -50,6 +50,7 @@ NAMES = (
     "REFUSALS_KEPT_DAYS",
     "DEMO",
     "WORKER",
+    "LOG_FORMAT",
     "REPORT_DUE_DAYS",
     "OUTBOUND_PRIVATE_HOSTS",
     "LOGIN_IDLE_HOURS",
@@ -109,6 +110,8 @@ class Settings:
     demo: bool = False
     worker: bool = True
     """Whether ``flask serve`` also starts a worker."""
+    log_format: str = "lines"
+    """lines or json."""
     report_due_days: int = USUAL_DUE_DAYS
     """Days from a quarter's end to the day by which its reports are due."""
     outbound_private_hosts: frozenset[str] = frozenset()
@@ -162,6 +165,7 @@ class Settings:
             refusals_kept_days=_kept_days("REFUSALS_KEPT_DAYS", values),
             demo=demo,
             worker=_switch("WORKER", values.get("WORKER", "1")),
+            log_format=_log_format(values.get("LOG_FORMAT", "lines")),
             report_due_days=_whole_number(
                 "REPORT_DUE_DAYS", values.get("REPORT_DUE_DAYS", str(USUAL_DUE_DAYS)), 1, 365
             ),
@@ -265,6 +269,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "REFUSALS_KEPT_DAYS": str(settings.refusals_kept_days),
         "DEMO": "1" if settings.demo else "0",
         "WORKER": "1" if settings.worker else "0",
+        "LOG_FORMAT": settings.log_format,
         "REPORT_DUE_DAYS": str(settings.report_due_days),
         "OUTBOUND_PRIVATE_HOSTS": ",".join(sorted(settings.outbound_private_hosts)),
         "LOGIN_IDLE_HOURS": str(settings.login_idle_hours),
@@ -341,6 +346,12 @@ def _whole_number(name: str, text: str, least: int, most: int) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
         raise SettingError(f"{name} must be a whole number from {least} to {most}")
     return int(text)
+
+
+def _log_format(text: str) -> str:
+    if text not in ("lines", "json"):
+        raise SettingError("LOG_FORMAT must be lines or json")
+    return text
 
 
 def _host_names(name: str, text: str) -> frozenset[str]:

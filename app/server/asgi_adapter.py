@@ -27,7 +27,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from app.core.web.requests.request_ids import HEADER, new_request_id
+from app.core.traces import new_request
+from app.core.web.requests.request_ids import HEADER
 from app.core.web.requests.streaming import Pieces, Pushed, is_streamed, let_push, pushed_body
 
 if TYPE_CHECKING:
@@ -217,14 +218,14 @@ class Bridge:
             self._leaving -= size
 
     def _refused(self, path: str, query: str, status: HTTPStatus, why: str = "") -> Answer:
-        with new_request_id() as made:
+        with new_request("refused") as made:
             content_type, text = self._refusal(path, query, status, why)
         headers = [
             (b"content-type", content_type.encode("latin-1")),
             (b"content-length", str(len(text)).encode("ascii")),
             (b"connection", b"close"),
             (b"cache-control", b"no-store"),
-            (HEADER.lower().encode("ascii"), made.encode("ascii")),
+            (HEADER.lower().encode("ascii"), made.request_id.encode("ascii")),
             *self._headers,
         ]
         return Answer(status, headers, text)

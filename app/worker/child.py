@@ -1,9 +1,10 @@
 """Runs a job in a process of its own, so that the memory it uses is freed when it ends.
 
-Run as ``python -m app.worker.child MODULE:FUNCTION ARGUMENTS``, with the job's function and its
-arguments as JSON. Standard input comes from the worker: a line means that the worker is shutting
-down; end of file means that the worker is gone, so this process exits and another worker starts the
-job again. Standard output contains the reason if the job failed.
+Run as ``python -m app.worker.child MODULE:FUNCTION ARGUMENTS TRACEPARENT``, with the job's
+function, its arguments as JSON, and the request that it belongs to. Standard input comes from the
+worker: a line means that the worker is shutting down; end of file means that the worker is gone, so
+this process exits and another worker starts the job again. Standard output contains the reason if
+the job failed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from app.core.folders import BASE, PYTHON
 from app.core.log import configure_logging
 from app.core.rules.language import write_mails
 from app.core.settings import Settings, process_environment
+from app.core.traces import resumed, traceparent
 from app.jobs.rules.jobs import reason_of
 from app.jobs.tasks.context import Context
 
@@ -51,7 +53,7 @@ def in_child(function: JobFunction) -> JobFunction:
     def run(context: Context, arguments: Mapping[str, Any]) -> None:
         name = f"{function.__module__}:{function.__name__}"
         with Popen(  # noqa: S603  # this interpreter
-            [*PYTHON, "-m", "app.worker.child", name, json.dumps(arguments)],
+            [*PYTHON, "-m", "app.worker.child", name, json.dumps(arguments), traceparent()],
             stdin=PIPE,
             stdout=PIPE,
             text=True,
@@ -81,17 +83,18 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # service managers send it to all processes
     ending = threading.Event()
     threading.Thread(target=_listen, args=(ending,), daemon=True).start()
-    configure_logging()
+    settings = Settings.from_env()
+    configure_logging(settings.log_format)
     compose_records()
     compose_figures()
-    settings = Settings.from_env()
     write_mails(catalogue_of(settings.mail.language))
     engine = create_engine(settings.database_url, hide_parameters=True)
     configure_engine(engine, LONG_STATEMENT_TIMEOUT, LONG_IDLE_TIMEOUT)
     try:
-        resolve_name(sys.argv[1])(
-            Context(engine, settings, is_ending=ending.is_set), json.loads(sys.argv[2])
-        )
+        with resumed(sys.argv[3], "job"):
+            resolve_name(sys.argv[1])(
+                Context(engine, settings, is_ending=ending.is_set), json.loads(sys.argv[2])
+            )
     except Exception as error:  # noqa: BLE001  # the worker is told, whatever it is
         print(reason_of(error))  # noqa: T201
         sys.exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 from collections.abc import Iterator
 
@@ -11,8 +12,8 @@ from sqlalchemy.exc import OperationalError
 
 from app.core import log
 from app.core.database.transactions import CommitFailed
-from app.core.log import LineFormatter, RepeatFilter
-from app.core.web.requests.request_ids import new_request_id
+from app.core.log import JsonFormatter, LineFormatter, RepeatFilter
+from app.core.traces import new_request
 
 
 def _line(message: str, **extra: object) -> str:
@@ -97,12 +98,12 @@ def _written(logger: logging.Logger) -> list[str]:
 
 
 def _fail(logger: logging.Logger, event: str = "request failed") -> str:
-    with new_request_id() as made:
+    with new_request("pages") as made:
         try:
             _commit_failed()
         except CommitFailed:
             logger.exception(event)
-    return made
+    return made.request_id
 
 
 def test_the_first_cause_stands_first_however_long_the_rest_is(logger: logging.Logger) -> None:
@@ -155,3 +156,52 @@ def test_a_count_is_told_when_its_minute_is_over(
     _fail(logger)
     lines = _written(logger)
     assert ["repeats=1 " in line for line in lines] == [False, True, False]
+
+
+class _Mute:
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+def test_a_json_line_is_one_object_whatever_is_logged() -> None:
+    record = logging.makeLogRecord(
+        {
+            "name": "app.test",
+            "levelname": "INFO",
+            "levelno": logging.INFO,
+            "msg": "a\nb \ud800 \u2028",
+            "login": b"\xff\n",
+            "took": float("nan"),
+            "late": None,
+            "ticket": 7,
+            "time": "forged",
+            "password": "pw-value",
+            "mute": _Mute(),
+            "long": "y" * 10_000,
+        }
+    )
+    with new_request("soap") as made:
+        line = JsonFormatter().format(record)
+    assert line.isascii()
+    assert line.isprintable()
+    found = json.loads(line, parse_constant=lambda name: pytest.fail(name))
+    assert found["time"].endswith("Z")
+    assert found["message"] == "a\nb \ud800 \u2028"
+    assert [found[name] for name in ("level", "logger", "door")] == ["info", "app.test", "soap"]
+    assert (found["request_id"], found["trace_id"]) == (made.request_id, made.trace_id)
+    assert (found["login"], found["took"], found["late"]) == ("b'\\xff\\n'", "nan", None)
+    assert (found["ticket"], found["password"]) == (7, "(hidden)")
+    assert found["mute"] == "(_Mute without a text)"
+    assert len(line) < 4000
+
+
+def test_an_error_is_one_field_of_a_json_line() -> None:
+    try:
+        _commit_failed()
+    except CommitFailed as error:
+        info = (type(error), error, error.__traceback__)
+    record = logging.makeLogRecord({"msg": "request failed", "exc_info": info})
+    found = json.loads(JsonFormatter().format(record))
+    assert found["cause"] == f"ValueError: {FULL}"
+    assert "_raise_full" in found["exception"]
+    assert "request_id" not in found

@@ -3,7 +3,8 @@
 A host's name is resolved once, every address that it has is checked, and the connection goes to one
 of these: a name that resolves to another address a moment later reaches nothing. Host header,
 server name (SNI) and certificate are those of the name. No proxy is used. Addresses that are not
-public are called only under the names in OUTBOUND_PRIVATE_HOSTS (decisions, section 11).
+public are called only under the names in OUTBOUND_PRIVATE_HOSTS (decisions, section 11). Each call
+carries the ``traceparent`` of the work that makes it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from threading import Timer
 from time import monotonic
 from typing import Any, Final
 from urllib.parse import SplitResult, urljoin, urlsplit
+
+from app.core.traces import TRACEPARENT, traceparent
 
 MAX_REDIRECTS: Final = 3
 _SCHEMES: Final = {"http": 80, "https": 443}
@@ -205,8 +208,10 @@ def _exchange(
             opened.append(context.wrap_socket(opened[0], server_hostname=host))
         connection.sock = opened[-1]
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        trace = traceparent()
+        sent = {**request.headers, TRACEPARENT: trace} if trace else request.headers
         is_sent = True
-        connection.request(request.method, target, body=request.body, headers=request.headers)
+        connection.request(request.method, target, body=request.body, headers=sent)
         with connection.getresponse() as answer:
             headers = {name.lower(): value for name, value in answer.getheaders()}
             return Answer(answer.status, headers, _bounded(answer, limits, ends))

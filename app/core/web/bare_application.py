@@ -11,7 +11,7 @@ from app.core.settings import Settings, instance_folder
 
 def bare_application(settings: Settings) -> Flask:
     """Without extensions and without a database: ``complete`` of ``application.py`` adds them."""
-    configure_logging()
+    configure_logging(settings.log_format)
     flask_app = Flask(
         "app",
         root_path=str(PACKAGE),

@@ -44,10 +44,10 @@ from app.core.rules.errors import (
 )
 from app.core.rules.language import _, counted, joined
 from app.core.services.refusals import Refusals
+from app.core.traces import request_id
 from app.core.web.extensions import db, login_manager
 from app.core.web.htmx import wants_fragment
 from app.core.web.requests.limits import too_much
-from app.core.web.requests.request_ids import request_id
 from app.core.web.requests.security_headers import security_headers
 from app.core.web.requests.session_cookie import sender_held_login
 from app.core.web.times import now

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 from sqlalchemy import Engine, Subquery
 from sqlalchemy.orm import Session
 
+from app.core.traces import TRACEPARENT, resumed
 from app.jobs.models.work import JobFailure
 from app.jobs.rules.jobs import Pace
 
@@ -75,3 +77,10 @@ def note_failure(session: Session, job_id: int, at: datetime, reason: str) -> No
     """Record why a job failed, replacing the previous reason."""
     session.merge(JobFailure(job_id=job_id, at=at, reason=reason))
     session.flush()
+
+
+@contextmanager
+def at_work(arguments: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The job's own arguments; what is done inside belongs to the request that enqueued it."""
+    with resumed(str(arguments.get(TRACEPARENT, "")), "job"):
+        yield {name: value for name, value in arguments.items() if name != TRACEPARENT}

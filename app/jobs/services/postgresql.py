@@ -40,7 +40,7 @@ from app.jobs.rules.jobs import (
     reason_of,
     retry_pause,
 )
-from app.jobs.services.backend import Runner, note_failure
+from app.jobs.services.backend import Runner, at_work, note_failure
 
 _log = logging.getLogger(__name__)
 CALLS_AT_ONCE: Final = 1
@@ -311,7 +311,10 @@ def _task(
     """Wrap the job function as procrastinate calls it."""
 
     def run_job(running: JobContext, **arguments: Any) -> None:
-        job = running.job
+        with at_work(arguments) as own:
+            run_own(running.job, own)
+
+    def run_own(job: Job, arguments: Mapping[str, Any]) -> None:
         assert job.id is not None
         try:
             function(arguments)

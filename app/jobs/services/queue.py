@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.core.models.base import UtcTime
 from app.core.rules.errors import NotFound
+from app.core.traces import TRACEPARENT, traceparent
 from app.jobs.models.work import JobFailure
 from app.jobs.rules.jobs import FAILED, NOT_KNOWN, RETRYING, RUNNING, WAITING
 from app.jobs.services import sqlite
@@ -50,8 +51,10 @@ def enqueue(
     ``job`` is the name in ``app.worker.jobs``; ``due`` is the earliest start, None = at once. At
     most one job with a ``key`` waits: while one waits that was not started, further ones are
     ignored, whatever their arguments and time. Jobs with the same key never run at the same time.
+    What the job does belongs to the request that enqueued it.
     """
-    _of(session).enqueue(session, job, arguments or {}, key, due)
+    carried = {TRACEPARENT: trace} if (trace := traceparent()) else {}
+    _of(session).enqueue(session, job, {**(arguments or {}), **carried}, key, due)
 
 
 def run_jobs(runner: Runner, *, until_empty: bool = False) -> bool:

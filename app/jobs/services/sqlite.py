@@ -31,7 +31,7 @@ from app.jobs.rules.jobs import (
     reason_of,
     retry_pause,
 )
-from app.jobs.services.backend import Runner, note_failure
+from app.jobs.services.backend import Runner, at_work, note_failure
 
 _log = logging.getLogger(__name__)
 CALLS_AT_ONCE: Final = AT_ONCE
@@ -111,7 +111,8 @@ def run_one(runner: Runner) -> bool:
         job_id, name, arguments = job.id, job.name, json.loads(job.arguments)
         runner.running.add(job_id)
     try:
-        _run_claimed(runner, job_id, name, arguments)
+        with at_work(arguments) as own:
+            _run_claimed(runner, job_id, name, own)
     finally:
         runner.running.discard(job_id)
     return True
