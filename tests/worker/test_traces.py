@@ -1,23 +1,29 @@
 """A request's id and its caller's trace: in the job that it enqueues, in that job's lines of the
-log, and at the partner whom the job calls."""
+log, at the partner whom the job calls, and in the webhook and the mail about what it changed."""
 
 from __future__ import annotations
 
+import email
 import io
 import json
 import logging
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy.orm import Session
+from werkzeug.test import Client, TestResponse
 
+from app.accounts.services.tokens import create_token
 from app.core.database.transactions import transaction
 from app.core.log import JsonFormatter
+from app.core.mail_settings import MailSettings
 from app.exchange.services.connections.connection_tests import JOB
 from app.exchange.services.connections.secrets import LOGIN, add_secret
 from app.exchange.tasks.connection_tests import test_connection as run_test
@@ -25,13 +31,23 @@ from app.jobs.rules.jobs import Pace
 from app.jobs.services.backend import Runner
 from app.jobs.services.queue import enqueue, run_jobs
 from app.jobs.tasks.context import Context
-from tests.cast import Cast, writer
+from app.mail.tasks.mails import PostOffice, plan_mails
+from app.webhooks.tasks.planning import plan_messages
+from app.webhooks.tasks.sending import WebhookSender
+from soap_service.application import mount
+from tests.cast import PASSWORD, Cast, writer
 from tests.exchange.seeded import seed_connection
 from tests.harness.server import TEST_SECRET
+from tests.harness.smtp import SMTP_TIMEOUT, smtp_server
 from tests.harness.visits import Enter
+from tests.soap_service.wire import CREATED, ENDPOINT, elements, envelope, in_order, login
+from tests.webhooks.receiver import receiving
+from tests.webhooks.seeded import seed_webhook
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SENT = f"00-{TRACE}-00f067aa0ba902b7-01"
+COPY = "noc@nren.example"
+"""Who gets a mail about the ticket."""
 
 
 @contextmanager
@@ -57,6 +73,19 @@ def partner() -> Iterator[tuple[str, list[str]]]:
             thread.join()
 
 
+@dataclass
+class Mailbox:
+    """A mail server that accepts every mail."""
+
+    mails: list[bytes] = field(default_factory=list)
+
+    async def handle_DATA(  # noqa: N802  # aiosmtpd's name
+        self, _server: Any, _session: Any, envelope: Any
+    ) -> str:
+        self.mails.append(envelope.content)
+        return "250 Taken"
+
+
 @pytest.fixture
 def logged() -> Iterator[io.StringIO]:
     handler = logging.StreamHandler(io.StringIO())
@@ -70,6 +99,11 @@ def work(context: Context, functions: Mapping[str, Any]) -> None:
     runner = Runner(context.engine, "w", functions, Pace(look=0.1), context.now, threading.Event())
     while run_jobs(runner, until_empty=True):
         pass
+
+
+def failed_jobs_of(logged: io.StringIO) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in logged.getvalue().splitlines()]
+    return [line for line in lines if line["message"] == "a job failed"]
 
 
 def test_from_a_page_through_a_job_to_a_partner(
@@ -96,9 +130,8 @@ def test_from_a_page_through_a_job_to_a_partner(
 
         work(context, {JOB: test_and_fail})
     assert {*traces} == {f"00-{TRACE}-{made}-01"}
-    lines = [json.loads(line) for line in logged.getvalue().splitlines()]
-    (failed,) = (line for line in lines if line["message"] == "a job failed")
-    assert failed["job"] == JOB
+    (failed,) = failed_jobs_of(logged)
+    assert (failed["job"], failed["error"]) == (JOB, "ValueError: after the test")
     assert (failed["request_id"], failed["trace_id"], failed["door"]) == (made, TRACE, "job")
     assert "of-the-client" not in logged.getvalue()
 
@@ -114,6 +147,58 @@ def test_a_job_of_no_request_is_a_request_of_its_own(
         raise ValueError(f"number {arguments['number']}")
 
     work(context, {"fail": fail})
-    lines = [json.loads(line) for line in logged.getvalue().splitlines()]
-    failed = [line for line in lines if line["message"] == "a job failed"]
+    failed = failed_jobs_of(logged)
     assert len({line["request_id"] for line in failed}) == len(failed) == 2
+
+
+def create_by_soap(door: Client) -> TestResponse:
+    values = elements(in_order("TicketCreate", {**CREATED, "GHD_CarbonCopy": COPY}))
+    return door.post(
+        ENDPOINT.format("GGUS"),
+        data=envelope("TicketCreate", values, header=login("ggus", PASSWORD), service="GGUS"),
+        content_type="text/xml; charset=utf-8",
+        headers={"traceparent": SENT},
+    )
+
+
+def create_by_rest(door: Client, secret: str) -> TestResponse:
+    return door.post(
+        "/api/v1/tickets",
+        json={"title": "Link down", "carbon_copy": COPY, "submitter": {"name": "noc-demo"}},
+        headers={"Authorization": f"Bearer {secret}", "traceparent": SENT},
+    )
+
+
+@pytest.mark.parametrize("by", ["soap", "rest"])
+def test_from_a_call_to_the_webhook_and_the_mail_about_its_ticket(
+    app: Flask, session: Session, cast: Cast, context: Context, by: str
+) -> None:
+    now, box = datetime.now(UTC), Mailbox()
+    with (
+        receiving() as receiver,
+        smtp_server(box) as port,
+        closing(mount(app)) as mounted,
+    ):
+        settings = replace(
+            context.settings,
+            mail=MailSettings(host="127.0.0.1", port=port, timeout=SMTP_TIMEOUT),
+            outbound_private_hosts=frozenset({"127.0.0.1"}),
+        )
+        context = replace(context, settings=settings)
+        with transaction(session):
+            admin = writer(cast.admin, now)
+            secret = create_token(session, admin, "ggus", ["tickets"], 9, "ggus").secret
+            seed_webhook(session, writer(cast.operator, now), receiver.url)
+        door = Client(mounted)
+        answer = create_by_soap(door) if by == "soap" else create_by_rest(door, secret)
+        assert answer.status_code == (200 if by == "soap" else 201), answer.text
+        made = answer.headers["X-Request-Id"]
+        plan_messages(context)
+        WebhookSender(context).drain()
+        plan_mails(context)
+        PostOffice(context).step()
+    ((headers, _body),) = receiver.got
+    assert headers["traceparent"] == f"00-{TRACE}-{made}-01"
+    (mail,) = box.mails
+    found = email.message_from_bytes(mail)
+    assert (found["To"], found["X-Request-Id"]) == (COPY, made)

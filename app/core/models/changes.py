@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.models.base import Base, UtcTime
+from app.core.traces import TRACEPARENT_LENGTH
 
 
 class Counter(Base):
@@ -57,6 +58,9 @@ class Change(Base):
     """Address from which it came; "" for the portal's own work and for commands."""
     request_digest: Mapped[str | None] = mapped_column(String(64))
     """Digest of the partner's request, to know an identical repeat."""
+    traceparent: Mapped[str | None] = mapped_column(String(TRACEPARENT_LENGTH))
+    """The request that wrote it (``app.core.traces``), for mails and messages about it; None for
+    commands and for what the portal does by itself outside of jobs."""
 
     fields: Mapped[list[ChangedField]] = relationship(
         back_populates="change", order_by="ChangedField.position", lazy="selectin"

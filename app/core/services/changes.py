@@ -38,6 +38,7 @@ from app.core.database.bulk_rows import insert_rows
 from app.core.database.upsert import upsert
 from app.core.models.changes import Change, ChangedField, Counter
 from app.core.rules.access import Writer
+from app.core.traces import traceparent
 
 TICKET = "ticket"
 _counters = cast(Table, Counter.__table__)
@@ -121,7 +122,7 @@ def _insert_all() -> Any:
 _CHANGE_COLUMNS: Final = (
     *("id", "kind", "thing_id", "version"),
     *("at", "actor_kind", "actor_account", "actor_id", "partner_id"),
-    *("author", "claims", "door", "remote", "request_digest"),
+    *("author", "claims", "door", "remote", "request_digest", "traceparent"),
 )
 
 
@@ -199,6 +200,14 @@ def newest_change(session: Session) -> int:
     return session.scalar(select(func.max(Change.id))) or 0
 
 
+def trace_of(session: Session, change_id: int | None) -> str:
+    """The ``traceparent`` of the request that wrote a change, as ``app.core.traces.resumed`` takes
+    it; "" = none is known."""
+    if change_id is None:
+        return ""
+    return session.scalar(select(Change.traceparent).where(Change.id == change_id)) or ""
+
+
 def change_values(
     by: Writer, kind: str, version: int, at: datetime, fields: Iterable[FieldChange]
 ) -> dict[str, Any]:
@@ -228,6 +237,7 @@ def _change(by: Writer, kind: str, version: int, at: datetime) -> dict[str, Any]
         "door": by.door,
         "remote": by.remote,
         "request_digest": by.request_digest,
+        "traceparent": traceparent() or None,
     }
 
 
@@ -258,6 +268,7 @@ def record_changes(
     common = (
         *(by.now, actor.kind.value, actor.account, actor.account_id, actor.partner_id),
         *(by.shown_author, claims, by.door.value, by.remote, by.request_digest),
+        traceparent() or None,
     )
     numbers = range(last - len(changes) + 1, last + 1)
     insert_rows(

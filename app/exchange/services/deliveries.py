@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
+from app.core.services.changes import trace_of
 from app.exchange.adapters.kinds import kind_named
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import ExchangeEntry, TicketPair
@@ -68,6 +69,8 @@ class Claim:
     until: datetime | None = None
     left: Mapping[str, Left] = field(default_factory=dict)
     """Values of the entry that are not sent, and why."""
+    trace: str = ""
+    """``traceparent`` of the request that wrote the entry's change; "" = none is known."""
 
     @property
     def reference(self) -> str:
@@ -488,8 +491,16 @@ def _begun(
         outgoing, left = replace(outgoing, values=wanted.values), wanted.left
     elif outgoing.kind in _MOVING:  # before the call: it may move values
         note_text_begun(session, row, moved_by_text, now)
-    their_id = row.their_id or ""
-    return Claim(what.step, row.ticket_number, their_id, now, entry.id, outgoing, left=left)
+    return Claim(
+        what.step,
+        row.ticket_number,
+        row.their_id or "",
+        now,
+        entry.id,
+        outgoing,
+        left=left,
+        trace=trace_of(session, entry.change_id),
+    )
 
 
 def _note_entry(

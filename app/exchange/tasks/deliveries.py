@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import islice
 from typing import Any, TypeAlias
@@ -11,6 +12,7 @@ from typing import Any, TypeAlias
 from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid, PortalError
+from app.core.traces import Trace, resumed, traceparent
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
 from app.exchange.rules.budget import Budget, Turns
@@ -245,7 +247,8 @@ class Deliveries:
                 claimed = begin_create(session, pair_id, context.now(), context.settings.public_url)
         if claimed.step is PairStep.CREATE and claimed.outgoing is not None:
             try:
-                created = system.create(claimed.outgoing)
+                with _in_trace_of(claimed):
+                    created = system.create(claimed.outgoing)
             except CallFailed as error:
                 self._note_failed(context, claimed, pair_id, error.failure)
                 return False
@@ -256,7 +259,8 @@ class Deliveries:
                 with context.transaction() as session:
                     note_not_carried(session, claimed, pair_id, context.now())
                 return False
-            sent = system.send(claimed.their_id, claimed.outgoing)
+            with _in_trace_of(claimed):
+                sent = system.send(claimed.their_id, claimed.outgoing)
             with context.transaction() as session:
                 moves = note_sent(session, claimed, pair_id, sent, context.now())
                 if moves:
@@ -279,6 +283,11 @@ class Deliveries:
                 note_looked(session, claimed, pair_id)
             return True
         return False
+
+
+def _in_trace_of(claimed: Claim) -> AbstractContextManager[Trace]:
+    """The call belongs to the request that wrote the change; if that is not known, to the job."""
+    return resumed(claimed.trace or traceparent(), "exchange")
 
 
 def _read_what_was_said(session: Session, pair_id: int) -> None:

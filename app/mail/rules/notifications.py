@@ -228,6 +228,8 @@ class Post:
     and not those to a partner's system."""
     reply_to: str = ""
     """Where the recipient replies; "" = nowhere."""
+    request_id: str = ""
+    """Id of the request that made the change; "" = not known, or not about one change."""
 
 
 def message_key(post: Post) -> str:
@@ -299,6 +301,8 @@ def _plain_headers(sender: Sender, post: Post) -> bytes:
         headers |= {"In-Reply-To": root, "References": root}
     if post.reply_to:
         headers["Reply-To"] = f"<{post.reply_to}>"
+    if post.request_id:
+        headers["X-Request-Id"] = post.request_id
     headers["List-Id"] = f"LHCOPN tickets <tickets.{sender.domain}>"
     if post.is_stoppable:
         headers |= {

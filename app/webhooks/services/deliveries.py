@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.core.models.changes import Change
 from app.core.rules.webhooks import signed_headers
+from app.core.services.changes import trace_of
 from app.jobs.services.claims import claim, claimed
 from app.tickets.rules.fields import BY_NAME
 from app.tickets.services.diaries import INTERNAL, PUBLIC
@@ -56,6 +57,8 @@ class Outgoing:
     url: str
     content: bytes
     headers: Mapping[str, str]
+    trace: str
+    """``traceparent`` of the request that wrote its change; "" = none is known."""
 
 
 def claim_webhook(session: Session, now: datetime) -> tuple[int, datetime] | None:
@@ -133,9 +136,9 @@ def outgoing(
     live = opened_secrets(session, webhook, key)
     if not live:
         return Attempt(None, "", 0, Failure.KEY)
-    return Outgoing(
-        delivery.id, webhook.url, content, signed_headers(delivery.key, now, content, live)
-    )
+    headers = signed_headers(delivery.key, now, content, live)
+    trace = trace_of(session, delivery.change_id)
+    return Outgoing(delivery.id, webhook.url, content, headers, trace)
 
 
 def forget_deliveries(session: Session, now: datetime, limit: int) -> int:

@@ -16,6 +16,7 @@ from typing import Final
 from app.core.adapters.outbound import ask
 from app.core.rules.errors import SettingError
 from app.core.settings import Settings
+from app.core.traces import resumed
 from app.jobs.rules.jobs import reason_of
 from app.jobs.services.claims import due, next_look
 from app.jobs.tasks.context import Context
@@ -137,13 +138,14 @@ class WebhookSender:
             found = outgoing(session, delivery, key, settings.public_url, now)
         if not isinstance(found, Outgoing):
             return found
-        return post(
-            found.url,
-            found.content,
-            found.headers,
-            settings.outbound_private_hosts,
-            self._transport,
-        )
+        with resumed(found.trace, "webhook"):
+            return post(
+                found.url,
+                found.content,
+                found.headers,
+                settings.outbound_private_hosts,
+                self._transport,
+            )
 
     def _is_ready(self) -> bool:
         if self._settings is None:

@@ -21,6 +21,7 @@ from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.rules.errors import Invalid
 from app.core.rules.webhooks import new_secret
+from app.core.traces import new_request, resumed
 from app.exchange.models.connections import Connection, ExchangeCall
 from app.exchange.models.pairs import ExchangeEntry, TicketPair
 from app.exchange.rules.profiles import Choice, Profile
@@ -166,6 +167,23 @@ def test_one_that_was_not_taken_comes_again_under_the_same_id(
     assert len(ids) == 4
     with Session(world.context.engine) as session:
         assert {one.state for one in session.scalars(select(ExchangeEntry))} == {"sent"}
+
+
+def test_a_call_belongs_to_the_request_that_made_the_change_else_to_its_job(
+    session: Session, receiver: Receiver
+) -> None:
+    """The first entry was made in a request, the second one by the portal itself."""
+    world = _World(session, receiver, [new_secret()])
+    by = Writer(SYSTEM, Door.PORTAL, world.now, author="operator")
+    with new_request("soap") as made, transaction(session):
+        number = open_ticket(session, by, NewTicket(title="Link down")).number
+    with transaction(session):
+        comment_ticket(session, by, number, "Still down")
+    with resumed("", "job") as job:
+        world.deliver()
+        assert job.trace_id != made.trace_id
+    traces = [headers["traceparent"] for headers, _body in receiver.got]
+    assert traces == [made.traceparent, job.traceparent]
 
 
 def test_it_is_tested_by_a_message_about_no_ticket(session: Session, receiver: Receiver) -> None:

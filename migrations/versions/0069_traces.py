@@ -1,0 +1,26 @@
+"""The request that wrote a change, so that mails and messages about it belong to its trace
+
+Revision: 0069, after: 0068
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0069"
+down_revision: str | None = "0068"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Bring the tables to this revision."""
+    with op.batch_alter_table("changes") as table:
+        table.add_column(sa.Column("traceparent", sa.String(55), nullable=True))
+
+
+def downgrade() -> None:
+    """Bring the tables back to the revision before."""
+    with op.batch_alter_table("changes") as table:
+        table.drop_column("traceparent")
