@@ -46,7 +46,7 @@ from app.core.database.schema import MOVING, VERSION_TABLE, known_revisions, rev
 from app.core.database.transactions import write_lock_of
 from app.core.folders import PROJECT
 from app.core.models.base import Base
-from app.core.rules.errors import SettingError
+from app.core.rules.errors import SettingError, without_content
 from app.jobs.models.work import Job
 from app.jobs.services import postgresql as jobs_postgresql
 from app.jobs.services import sqlite as jobs_sqlite
@@ -114,7 +114,7 @@ def _troubles_reported() -> Iterator[None]:
         yield
     except DatabaseError as error:
         if isinstance(error.orig, psycopg.Error):
-            reason = _without_content(error.orig)
+            reason = _why_and_where(error.orig)
             raise SettingError(f"--to: PostgreSQL says: {reason}") from error
         reason = " ".join(str(error.orig).split())
         raise SettingError(f"DATABASE_URL: SQLite says: {reason}") from error
@@ -270,16 +270,15 @@ def _copy_table(source: Connection, target: Connection, table: Table) -> TableSu
                 total.add(row)
     except psycopg.Error as error:
         raise SettingError(
-            f"--to: PostgreSQL refuses a row of {table.name}: {_without_content(error)};"
+            f"--to: PostgreSQL refuses a row of {table.name}: {_why_and_where(error)};"
             " nothing was moved"
         ) from error
     return total.found
 
 
-def _without_content(error: psycopg.Error) -> str:
-    """Why and where, without the row (PostgreSQL's DETAIL and the rest of its CONTEXT): a row may
-    contain secrets."""
-    reason = error.diag.message_primary or " ".join(str(error).split())
+def _why_and_where(error: psycopg.Error) -> str:
+    """Without the row: of PostgreSQL's CONTEXT only the place."""
+    reason = without_content(error)
     place = _WHERE.match(error.diag.context or "")
     return f"{reason} ({place[0]})" if place else reason
 

@@ -14,12 +14,14 @@ import re
 import sys
 import threading
 from collections.abc import Iterator
+from contextvars import Context
 from datetime import UTC, datetime
 from math import isfinite
 from time import monotonic
 from traceback import walk_tb
 from typing import Final
 
+from app.core.rules.errors import without_content
 from app.core.traces import current_trace, request_id
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -53,8 +55,8 @@ class LineFormatter(logging.Formatter):
 
 class JsonFormatter(logging.Formatter):
     """A record as a JSON object on one line, in ASCII: time (UTC), level, logger, message, the
-    request and the trace that it belongs to, the door, the cause and story of an error, and what
-    was given as ``extra`` under names that are not taken.
+    request and the trace that it belongs to, the component, the cause and story of an error, and
+    what was given as ``extra`` under names that are not taken.
 
     It hides and cuts what ``LineFormatter`` does: a library's formatter, adapted to that, would be
     longer than this one.
@@ -69,7 +71,7 @@ class JsonFormatter(logging.Formatter):
         }
         if (trace := current_trace()) is not None:
             fields |= {"request_id": trace.request_id, "trace_id": trace.trace_id}
-            fields["door"] = trace.door
+            fields["component"] = trace.component
         error = _error_of(record)
         if error is not None:
             fields |= {"cause": _words(_chain(error)[0]), "exception": _story(error)}
@@ -123,7 +125,7 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def _words(error: BaseException) -> str:
-    text = " ".join(str(error).split())[:_MAX_MESSAGE_LENGTH]
+    text = without_content(error)[:_MAX_MESSAGE_LENGTH]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -200,7 +202,7 @@ class RepeatFilter(logging.Filter):
         line = logging.LogRecord(one.logger, one.level, "", 0, "repeated", None, None)
         line.repeats, line.cause = one.count, one.cause
         line.requests = " ".join(one.requests)
-        self._handler.handle(line)
+        Context().run(self._handler.handle, line)  # it belongs to none of the requests
 
 
 class _Repeats:

@@ -38,7 +38,7 @@ class Trace:
     request_id: str
     flags: str
     """01 = the caller records the trace, 00 = nobody is known to."""
-    door: str
+    component: str
     """Where the work is done: pages, rest, soap, refused; job, webhook, exchange."""
 
     @property
@@ -67,19 +67,19 @@ def traceparent() -> str:
     return found.traceparent if found is not None else ""
 
 
-def new_request(door: str, caller: str = "") -> AbstractContextManager[Trace]:
+def new_request(component: str, caller: str = "") -> AbstractContextManager[Trace]:
     """A new request of what is done inside: in the trace of the ``caller``'s traceparent, or if
     that is not exactly as the standard has it, in a new one."""
     read = _read(caller)
     trace_id, flags = (read.trace_id, read.flags) if read is not None else (token_hex(16), "00")
-    return _at_work(Trace(trace_id, token_hex(8), flags, door))
+    return _at_work(Trace(trace_id, token_hex(8), flags, component))
 
 
-def resumed(stored: str, door: str) -> AbstractContextManager[Trace]:
+def resumed(stored: str, component: str) -> AbstractContextManager[Trace]:
     """What is done inside belongs to the request whose ``traceparent`` was stored; without one it
     counts as a request of its own."""
-    read = _read(stored, door)
-    return _at_work(read) if read is not None else new_request(door)
+    read = _read(stored, component)
+    return _at_work(read) if read is not None else new_request(component)
 
 
 def request_of(stored: str) -> str:
@@ -97,11 +97,11 @@ def _at_work(trace: Trace) -> Iterator[Trace]:
         _current.reset(token)
 
 
-def _read(text: str, door: str = "") -> Trace | None:
+def _read(text: str, component: str = "") -> Trace | None:
     """A ``traceparent``, whose parent id is read as the id of a request; None = it is none. Of its
     flags only the one that version 00 knows is passed on."""
     found = _FORM.fullmatch(text) if 0 < len(text) <= _MAX_LENGTH else None
     if found is None or (found["version"] == "00" and found["more"] is not None):
         return None
     flags = f"{int(found['flags'], 16) & _SAMPLED:02x}"
-    return Trace(found["trace"], found["parent"], flags, door)
+    return Trace(found["trace"], found["parent"], flags, component)

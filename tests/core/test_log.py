@@ -8,12 +8,16 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, OperationalError, PendingRollbackError
+from sqlalchemy.orm import Session
 
 from app.core import log
 from app.core.database.transactions import CommitFailed
 from app.core.log import JsonFormatter, LineFormatter, RepeatFilter
+from app.core.models.changes import Counter
 from app.core.traces import new_request
+from app.jobs.rules.jobs import reason_of
 
 
 def _line(message: str, **extra: object) -> str:
@@ -49,6 +53,25 @@ def test_a_traceback_stays_on_the_line() -> None:
         line = _line("failed", exc_info=(type(error), error, error.__traceback__))
     assert "\n" not in line
     assert "second" in line
+
+
+def test_a_database_s_error_has_neither_statement_nor_row(session: Session) -> None:
+    """PostgreSQL adds the row that it refuses, SQLAlchemy the statement."""
+    statement = text("INSERT INTO counters (name, value) VALUES (:name, NULL)")
+    with pytest.raises(IntegrityError) as refused:
+        session.execute(statement, {"name": "a-secret"})
+    session.rollback()
+    session.add(Counter(name="a-secret", value=None))
+    with pytest.raises(IntegrityError):
+        session.flush()
+    with pytest.raises(PendingRollbackError) as later:
+        session.execute(text("SELECT 1"))
+    for error in (refused.value, later.value):
+        line = _line("failed", exc_info=(type(error), error, error.__traceback__))
+        for text_of_it in (line, reason_of(error)):
+            assert "a-secret" not in text_of_it
+            assert "INSERT" not in text_of_it
+    assert "null" in reason_of(refused.value).lower()
 
 
 def test_a_huge_value_is_cut() -> None:
@@ -156,6 +179,7 @@ def test_a_count_is_told_when_its_minute_is_over(
     _fail(logger)
     lines = _written(logger)
     assert ["repeats=1 " in line for line in lines] == [False, True, False]
+    assert [' request="' in line for line in lines] == [True, False, True]
 
 
 class _Mute:
@@ -187,7 +211,7 @@ def test_a_json_line_is_one_object_whatever_is_logged() -> None:
     found = json.loads(line, parse_constant=lambda name: pytest.fail(name))
     assert found["time"].endswith("Z")
     assert found["message"] == "a\nb \ud800 \u2028"
-    assert [found[name] for name in ("level", "logger", "door")] == ["info", "app.test", "soap"]
+    assert [found[name] for name in ("level", "logger", "component")] == ["info", "app.test", "soap"]
     assert (found["request_id"], found["trace_id"]) == (made.request_id, made.trace_id)
     assert (found["login"], found["took"], found["late"]) == ("b'\\xff\\n'", "nan", None)
     assert (found["ticket"], found["password"]) == (7, "(hidden)")

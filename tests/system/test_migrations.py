@@ -764,3 +764,24 @@ def test_shipped_texts_are_reworded_unless_people_changed_or_signed_them(
             assert connection.scalar(form) == before
     finally:
         engine.dispose()
+
+
+def test_the_log_only_grows_before_and_after_it_has_traces(empty_database: str) -> None:
+    """Revision 0069: its way back makes no table anew, which would lose the log's triggers."""
+    engine = open_engine(empty_database)
+    try:
+        brought_to(engine, "0068")
+        with engine.begin() as connection:
+            adder(connection)("changes", id=1, kind="site", thing_id=1, version=1)
+        command.upgrade(alembic_config(engine), "0069")
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT traceparent FROM changes")).all() == [(None,)]
+        command.downgrade(alembic_config(engine), "0068")
+        with engine.begin() as connection, pytest.raises(DatabaseError, match="are only added"):
+            connection.execute(text("UPDATE changes SET id = 2"))
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT id FROM changes")).all() == [(1,)]
+            columns = {one["name"] for one in inspect(connection).get_columns("changes")}
+            assert "traceparent" not in columns
+    finally:
+        engine.dispose()

@@ -132,7 +132,7 @@ def test_from_a_page_through_a_job_to_a_partner(
     assert {*traces} == {f"00-{TRACE}-{made}-01"}
     (failed,) = failed_jobs_of(logged)
     assert (failed["job"], failed["error"]) == (JOB, "ValueError: after the test")
-    assert (failed["request_id"], failed["trace_id"], failed["door"]) == (made, TRACE, "job")
+    assert (failed["request_id"], failed["trace_id"], failed["component"]) == (made, TRACE, "job")
     assert "of-the-client" not in logged.getvalue()
 
 

@@ -301,3 +301,12 @@ class SettingError(PortalError):
     """A setting or a command's argument that cannot be used; ends a command with one line."""
 
     number = 950
+
+
+def without_content(error: BaseException) -> str:
+    """What an error says, on one line, for the log and for operators. A database's error says it
+    without the statement, which SQLAlchemy adds, and the row, which PostgreSQL adds: both may
+    contain secrets."""
+    said = getattr(error, "orig", None) or error
+    text = getattr(getattr(said, "diag", None), "message_primary", None) or str(said)
+    return " ".join(text.partition("Original exception was:")[0].split())

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from app.core.rules.errors import without_content
+
 WAITING: Final = "waiting"
 RUNNING: Final = "running"
 RETRYING: Final = "retrying"
@@ -71,7 +73,7 @@ def retry_pause(attempts: int, jitter: float) -> timedelta:
 
 
 def reason_of(error: BaseException) -> str:
-    """Describe the error in one line for operators."""
-    text = " ".join(str(error).split())
+    """Describe the error in one line for operators, without SQL and rows of a database."""
+    text = without_content(error)
     name = type(error).__name__
     return (f"{name}: {text}" if text else name)[:MAX_REASON_LENGTH]
