@@ -199,6 +199,7 @@ def test_a_json_line_is_one_object_whatever_is_logged() -> None:
             "late": None,
             "ticket": 7,
             "time": "forged",
+            "door": "native",
             "password": "pw-value",
             "mute": _Mute(),
             "long": "y" * 10_000,
@@ -212,6 +213,7 @@ def test_a_json_line_is_one_object_whatever_is_logged() -> None:
     assert found["time"].endswith("Z")
     assert found["message"] == "a\nb \ud800 \u2028"
     assert [found[name] for name in ("level", "logger", "component")] == ["info", "app.test", "soap"]
+    assert found["door"] == "native"
     assert (found["request_id"], found["trace_id"]) == (made.request_id, made.trace_id)
     assert (found["login"], found["took"], found["late"]) == ("b'\\xff\\n'", "nan", None)
     assert (found["ticket"], found["password"]) == (7, "(hidden)")

@@ -767,7 +767,7 @@ def test_shipped_texts_are_reworded_unless_people_changed_or_signed_them(
 
 
 def test_the_log_only_grows_before_and_after_it_has_traces(empty_database: str) -> None:
-    """Revision 0069: its way back makes no table anew, which would lose the log's triggers."""
+    """Revision 0069: a downgrade that creates the table again would lose its triggers."""
     engine = open_engine(empty_database)
     try:
         brought_to(engine, "0068")

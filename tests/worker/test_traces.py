@@ -23,6 +23,7 @@ from werkzeug.test import Client, TestResponse
 from app.accounts.services.tokens import create_token
 from app.core.database.transactions import transaction
 from app.core.log import JsonFormatter
+from app.core.traces import new_request
 from app.core.mail_settings import MailSettings
 from app.exchange.services.connections.connection_tests import JOB
 from app.exchange.services.connections.secrets import LOGIN, add_secret
@@ -34,6 +35,7 @@ from app.jobs.tasks.context import Context
 from app.mail.tasks.mails import PostOffice, plan_mails
 from app.webhooks.tasks.planning import plan_messages
 from app.webhooks.tasks.sending import WebhookSender
+from app.worker.child import in_child
 from soap_service.application import mount
 from tests.cast import PASSWORD, Cast, writer
 from tests.exchange.seeded import seed_connection
@@ -149,6 +151,22 @@ def test_a_job_of_no_request_is_a_request_of_its_own(
     work(context, {"fail": fail})
     failed = failed_jobs_of(logged)
     assert len({line["request_id"] for line in failed}) == len(failed) == 2
+
+
+def log_a_line(_context: Context, arguments: Mapping[str, Any]) -> None:
+    """A job that runs in a process of its own."""
+    logging.getLogger(__name__).info("at work", extra=arguments)
+
+
+def test_a_process_of_its_own_belongs_to_the_request_of_its_job(
+    context: Context, capfd: pytest.CaptureFixture[str]
+) -> None:
+    context = replace(context, settings=replace(context.settings, log_format="json"))
+    with new_request("rest", SENT) as made:
+        in_child(log_a_line)(context, {"number": 7})
+    (line,) = map(json.loads, capfd.readouterr().err.splitlines())
+    assert (line["message"], line["number"], line["component"]) == ("at work", 7, "job")
+    assert (line["request_id"], line["trace_id"]) == (made.request_id, TRACE)
 
 
 def create_by_soap(door: Client) -> TestResponse:
