@@ -345,6 +345,15 @@ ROWS: Final[Sequence[Row]] = (
         ("tests/home/pages/test_network.py::test_quiet_only_where_every_link_is_monitored",),
     ),
     Row(
+        "Last verified: the backup created %(created)s was restored and compared %(verified)s.",
+        "background work",
+        "`flask verify-backup` restored that backup and compared rows and sums of each table; both"
+        " times are shown",
+        "none was ever verified; after a failure the reason is above it; a backup older than three"
+        " days is marked as old",
+        ("tests/test_never_fine.py::test_a_backup_is_verified_only_where_one_was_restored",),
+    ),
+    Row(
         "%(count)s active worker:",
         "background work",
         "a worker was seen within a minute",

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.core.rules.quarters import Quarter
-from app.core.services.backups import note_backup
+from app.core.services.backups import note_backup, note_not_verified, note_verified
 from app.exchange.models.connections import Connection
 from app.exchange.rules.partner import Check
 from app.exchange.services.connections.connection_tests import (
@@ -223,6 +223,35 @@ def test_a_backup_is_known_only_where_one_was_made(
     text = read(visit, cast, "/work")
     assert "No backup recorded." not in text
     assert "The portal does not check whether the file still exists." in text
+
+
+def test_a_backup_is_verified_only_where_one_was_restored(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    said, never, old = "Last verified:", "never verified", "older than 3 days"
+    failed = "Verification of the newest backup failed"
+    now = datetime.now(UTC)
+
+    def shown() -> list[str]:
+        text = read(visit, cast, "/work")
+        return [words for words in (said, never, old, failed) if words in text]
+
+    with transaction(session):
+        note_backup(session, now)
+    assert shown() == [never], "a backup alone proves nothing"
+    with transaction(session):
+        note_not_verified(session, "b is damaged or incomplete", now)
+    assert shown() == [never, failed]
+    assert "b is damaged or incomplete" in read(visit, cast, "/work")
+    with transaction(session):
+        note_verified(session, now - 71 * HOUR, now)
+    assert shown() == [said]
+    with transaction(session):
+        note_verified(session, now - 73 * HOUR, now)
+    assert shown() == [said, old], "its content counts, not when it was verified"
+    with transaction(session):
+        note_not_verified(session, "b is damaged or incomplete", now)
+    assert shown() == [said, old, failed]
 
 
 def test_a_queue_is_empty_only_where_nothing_waits_or_is_unprocessed(

@@ -1,4 +1,5 @@
-"""Backup of the whole database into one file while the portal runs, and its restore.
+"""Backup of the whole database into one file while the portal runs, its restore, and the trial of
+a restore.
 
 Both are checked by counting rows and comparing sums per table. The file holds everything that is in
 the database, secrets included, and neither SECRET_KEY nor mails that are files.
@@ -14,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine, create_engine
 
 from app.backups import postgresql
 from app.backups import sqlite as backup_sqlite
@@ -77,6 +78,46 @@ def restore_backup(engine: Engine, file: Path, *, force: bool = False) -> Manife
         else:
             _into_postgresql(engine, backup, force=force)
     return manifest
+
+
+def newest_backup(folder: Path) -> Path:
+    """The file of a folder that was written last; hidden ones are backups that did not end.
+
+    Raises SettingError where there is none.
+    """
+    with _troubles_reported():
+        files = [
+            (one.stat().st_mtime_ns, one)
+            for one in folder.iterdir()
+            if one.is_file() and not one.name.startswith(".")
+        ]
+    if not files:
+        raise SettingError(f"{folder} contains no backup")
+    return max(files)[1]
+
+
+def verify_backup(engine: Engine, file: Path) -> Manifest:
+    """Restore a backup as ``restore_backup`` does, but into a scratch database of the same kind as
+    ``engine``, which is removed afterwards. Nothing of the database of ``engine`` is changed.
+
+    Raises SettingError where the backup cannot be restored, or does not hold what was copied.
+    """
+    try:
+        with _troubles_reported(), _scratch_of(engine) as scratch:
+            return restore_backup(scratch, file)
+    except SettingError as error:
+        raise SettingError(str(error).replace("FILE", str(file), 1)) from error
+
+
+@contextmanager
+def _scratch_of(engine: Engine) -> Iterator[Engine]:
+    """An empty database: on SQLite a file in a private folder, on PostgreSQL one on the server."""
+    if engine.dialect.name == "postgresql":
+        with postgresql.scratch_database(engine) as scratch:
+            yield scratch
+        return
+    with TemporaryDirectory(prefix="lhcopn-portal-") as folder:
+        yield create_engine(URL.create("sqlite", database=f"{folder}/portal.db"))
 
 
 @contextmanager

@@ -27,6 +27,9 @@ _MANIFEST: Final = "lhcopn-portal-backup.json"
 _DATA: Final = "database"
 _BLOCK: Final = 1 << 20
 _MAX_MANIFEST: Final = 1 << 20
+_UNREADABLE: Final = (KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
+"""What the zip library raises for damage; the last one for a member that it takes to be encrypted
+or of an unknown method."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ class Backup:
             with self._archive.open(_DATA) as member:
                 while block := member.read(_BLOCK):
                     yield block
-        except (KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except _UNREADABLE as error:
             raise _damaged() from error
 
 
@@ -170,9 +173,9 @@ def _read_manifest(archive: zipfile.ZipFile) -> Manifest:
                 for name, table in content["tables"].items()
             },
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError) as error:
         raise _damaged() from error
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except _UNREADABLE as error:
         raise _damaged() from error
 
 

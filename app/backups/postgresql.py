@@ -16,7 +16,7 @@ from typing import IO, Final
 
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
 from app.backups.file import WRONG, TableSum
 from app.core.rules.errors import SettingError
@@ -77,6 +77,19 @@ BEGIN
     END LOOP;
 END $$;
 """
+SCRATCH: Final = "Created by flask verify-backup, which drops it"
+"""The comment on a scratch database."""
+_ABOUT: Final = """
+    SELECT scratch.name, pg_encoding_to_char(d.encoding), r.rolcreatedb OR r.rolsuper,
+           there.oid IS NOT NULL, shobj_description(there.oid, 'pg_database')
+    FROM pg_database d
+    JOIN pg_roles r ON r.rolname = current_user
+    CROSS JOIN LATERAL (SELECT left(d.datname, 50) || '_verify' AS name) scratch
+    LEFT JOIN pg_database there ON there.datname = scratch.name
+    WHERE d.datname = current_database()
+"""
+"""Name and encoding of a scratch database, whether this role may create one, whether there is one,
+and its comment."""
 
 
 def need_programs(*names: str) -> None:
@@ -225,6 +238,41 @@ def restore_into(
             raise
         if process.wait() != 0:
             raise SettingError(f"Nothing was restored; PostgreSQL says: {_error_of(said)}")
+
+
+@contextmanager
+def scratch_database(engine: Engine) -> Iterator[Engine]:
+    """An empty database next to that of ``engine``, dropped at the end. What a killed command left
+    is replaced; a database of somebody else is not. Raises SettingError where none can be created.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        schema = schema_of(connection)
+        name, encoding, is_allowed, is_there, comment = connection.exec_driver_sql(_ABOUT).one()
+        drop = f"DROP DATABASE IF EXISTS {_identifier(name)}"
+        if is_there and comment != SCRATCH:
+            raise SettingError(
+                f"DATABASE_URL: the server has a database {name}, which this command did not"
+                " create; rename or drop it"
+            )
+        if not is_allowed:
+            raise SettingError(
+                "DATABASE_URL: this role may not create the scratch database; allow it with ALTER"
+                " ROLE ... CREATEDB"
+            )
+        for statement in (
+            drop,
+            f"CREATE DATABASE {_identifier(name)} TEMPLATE template0 ENCODING '{encoding}'",
+            f"COMMENT ON DATABASE {_identifier(name)} IS '{SCRATCH}'",
+        ):
+            connection.exec_driver_sql(statement)
+    scratch = create_engine(engine.url.set(database=name), poolclass=NullPool, hide_parameters=True)
+    try:
+        with scratch.begin() as connection:
+            connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {_identifier(schema)}")
+        yield scratch
+    finally:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(f"{drop} WITH (FORCE)")
 
 
 def _sum_of(schema: str, table: str) -> str:

@@ -45,6 +45,10 @@ MODULES: Final[Mapping[str, tuple[str, str]]] = {
     "tickets": ("tickets", "Export and import of tickets, and scheduled work."),
     "token": ("token", "API tokens for programs."),
     "user": ("user", "People, their roles and passwords."),
+    "verify-backup": (
+        "backup",
+        "Restore the newest backup of FOLDER into a scratch database, and compare rows and sums.",
+    ),
     "worker": (
         "worker",
         "Run jobs and scheduled work until Ctrl-C or SIGTERM; several workers may run.",

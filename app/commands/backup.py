@@ -1,4 +1,4 @@
-"""``flask backup`` and ``flask restore``: the whole database in one file."""
+"""``flask backup``, ``restore`` and ``verify-backup``: the whole database in one file."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from sqlalchemy.exc import DatabaseError
 
-from app.backups.backups import make_backup, restore_backup
+from app.backups.backups import make_backup, newest_backup, restore_backup, verify_backup
 from app.commands.base import PortalCommand
 from app.core.database.schema import known_revisions
 from app.core.database.transactions import transaction
-from app.core.services.backups import note_backup
+from app.core.rules.errors import SettingError
+from app.core.services.backups import note_backup, note_not_verified, note_verified
 from app.core.web.extensions import db
 
 _FILE = click.argument("file", type=click.Path(path_type=Path))
@@ -55,4 +57,30 @@ def restore(file: Path, force: bool) -> None:
         )
 
 
-COMMANDS: tuple[click.Command, ...] = (backup, restore)
+@click.command("verify-backup", cls=PortalCommand)
+@click.argument("folder", type=click.Path(path_type=Path))
+def verify(folder: Path) -> None:
+    """Restore the newest backup of FOLDER into a scratch database, and compare rows and sums.
+
+    The portal may run. The result is recorded in its database, and shown on /work and in
+    the metrics. Exit codes: 0 restored and equal, 1 not (one line says why), 2 wrong usage.
+    """
+    session = db.session()
+    try:
+        file = newest_backup(folder)
+        manifest = verify_backup(db.engine, file)
+    except (SettingError, DatabaseError) as error:
+        reason = error.orig if isinstance(error, DatabaseError) else error
+        with transaction(session):
+            note_not_verified(session, str(reason), datetime.now(UTC))
+        raise
+    with transaction(session):
+        note_verified(session, datetime.fromisoformat(manifest.made_at), datetime.now(UTC))
+    click.echo(
+        f"Restored {file} into a scratch database: {manifest.rows:,} rows of"
+        f" {len(manifest.tables)} tables as of {manifest.made_at}; rows and sums of each table are"
+        " equal."
+    )
+
+
+COMMANDS: tuple[click.Command, ...] = (backup, restore, verify)

@@ -20,6 +20,7 @@ from app.core.models.base import UtcTime
 from app.core.models.changes import Refusal
 from app.core.rules.access import SYSTEM
 from app.core.rules.quarters import Quarter
+from app.core.services.backups import last_verification
 from app.events.models.events import EventSource
 from app.events.services.hearing import hearing_of
 from app.exchange.models.connections import Connection
@@ -65,6 +66,7 @@ def gauges(session: Session, now: datetime, due_days: int) -> Sequence[Gauge]:
         _tickets,
         partial(_reports, due_days=due_days),
         _security,
+        _backups,
     )
     return [gauge for part in parts for gauge in part(session, now)]
 
@@ -344,4 +346,19 @@ def _security(session: Session, now: datetime) -> Iterator[Gauge]:
         "refused_requests_last_hour",
         "Requests within the last hour that were refused for missing rights.",
         session.scalar(select(func.count()).select_from(Refusal).where(Refusal.at > now - RECENT)),
+    )
+
+
+def _backups(session: Session, now: datetime) -> Iterator[Gauge]:
+    known = last_verification(session)
+    yield _one(
+        "backup_verified_age_seconds",
+        "Age of the backup that was last restored and compared; no value if none ever was.",
+        _age(now, known.made_at),
+    )
+    ran = known.made_at is not None or known.failed_at is not None
+    yield _one(
+        "backup_verification_failed",
+        "1 if the last verification of a backup failed; no value if none ever ran.",
+        float(known.failed_at is not None) if ran else None,
     )

@@ -19,6 +19,7 @@ from app.core.database.transactions import transaction
 from app.core.folders import PROJECT
 from app.core.metrics_settings import MetricsSettings
 from app.core.rules.errors import SettingError
+from app.core.services.backups import note_not_verified, note_verified
 from app.events.models.events import EventSource
 from app.jobs.services.queue import enqueue
 from app.jobs.services.workers import greet_worker
@@ -167,8 +168,32 @@ def test_what_is_not_known_has_no_value(watched: Flask, session: Session) -> Non
         "worker_last_seen_timestamp_seconds",
         "mail_oldest_seconds",
         "webhook_oldest_seconds",
+        "backup_verified_age_seconds",
+        "backup_verification_failed",
     ):
         assert _value(found, name) is None, name
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_verified_backup_ages_and_a_failure_does_not_make_it_younger(
+    watched: Flask, session: Session
+) -> None:
+    def known() -> tuple[float | None, float | None]:
+        watched.extensions[LATEST_GAUGES] = LatestGauges()
+        found = _samples(_text(watched))
+        age = _value(found, "backup_verified_age_seconds")
+        return None if age is None else age // 60, _value(found, "backup_verification_failed")
+
+    now = datetime.now(UTC)
+    with transaction(session):
+        note_not_verified(session, "damaged", now)
+    assert known() == (None, 1)
+    with transaction(session):
+        note_verified(session, now - timedelta(hours=50), now)
+    assert known() == (3000, 0)
+    with transaction(session):
+        note_not_verified(session, "damaged", now)
+    assert known() == (3000, 1)
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

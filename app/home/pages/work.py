@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, render_template, url_for
 from app.core.rules.access import require_operator
 from app.core.rules.errors import NotFound
 from app.core.rules.language import _
-from app.core.services.backups import last_backup
+from app.core.services.backups import last_backup, last_verification
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.htmx import go_to
@@ -70,6 +70,7 @@ def _operators_only() -> None:
 def page() -> str:
     """Job history, queue and failures."""
     session = db.session()
+    verification = last_verification(session)
     return render_template(
         "home/work.html",
         state=worker_state(session, now()),
@@ -84,6 +85,8 @@ def page() -> str:
         failed=failed_jobs(session, FAILED_SHOWN),
         failed_shown=FAILED_SHOWN,
         backup_at=last_backup(session),
+        verification=verification,
+        verified_is_old=verification.is_old(now()),
         settings=current_app.config["PORTAL"],
     )
 
