@@ -27,7 +27,11 @@ class Tense(StrEnum):
 EXAMPLES: Final = _(
     "now, 40 min ago, 08:29, yesterday 14:00, tue 10:00 (in your time zone); 2026-01-31 09:05 (UTC)"
 )
-"""What may be typed, for helps and errors."""
+"""What may be typed of the past, for helps and errors."""
+EXAMPLES_TO_COME: Final = _(
+    "22:00, in 2 h, tomorrow 14:00, tue 10:00 (in your time zone); 2026-01-31 09:05 (UTC)"
+)
+"""What may be typed of planned work."""
 EXAMPLES_OF_DAYS: Final = _(
     "Tuesday, tomorrow 9:00, in 3 days, next Monday 14:00, 2026-01-31 09:05 (UTC)"
 )
@@ -121,7 +125,9 @@ def read_human_time(
     except (Invalid, OverflowError):
         found = None
     if found is None or not 1900 <= found.year < 9999:
-        examples = EXAMPLES_OF_DAYS if days else EXAMPLES
+        examples = EXAMPLES_TO_COME if tense is Tense.COMING else EXAMPLES
+        if days:
+            examples = EXAMPLES_OF_DAYS
         raise Invalid(
             field,
             _(

@@ -110,7 +110,7 @@ class Clause:
                 minutes=self.minutes,
             )
         elif self.minutes == 0 and not self.strictly:
-            what = _("%(kind)s, of any length", kind=said_word(self.kind))
+            what = _("%(kind)s for any length of time", kind=said_word(self.kind))
         else:
             bound = _("more than") if self.strictly else _("at least")
             what = _(
@@ -119,11 +119,16 @@ class Clause:
                 bound=bound,
                 minutes=self.minutes,
             )
-        parts = [what]
+        parts: list[str] = [what]
+        where: list[str] = []
         if self.role != Role.ANY:
-            parts.append(_("on a %(role)s link", role=said_word(self.role)))
-        if self.scope != Scope.NETWORK:
-            parts.append(_AT[Scope(self.scope)])
+            where.append(_("on a %(role)s link", role=said_word(self.role)))
+        if self.kind == ClauseKind.LOSS:  # whatever its scope: only a T1 can lose its service
+            where.append(_AT[Scope.T1])
+        elif self.scope != Scope.NETWORK:
+            where.append(_AT[Scope(self.scope)])
+        if where:
+            parts.append(joined(" ", where))
         if self.lhc != Lhc.ALWAYS:
             parts.append(_("while %(lhc)s", lhc=said_word(self.lhc)))
         if not self.maintenance:

@@ -42,7 +42,7 @@ class EventForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     end = UtcTimeField(_("End"), Tense.PAST, description=_("Leave empty while ongoing."))
     layer = Choice(_("Layer"), choices=options(*Layer), default=Layer.UNKNOWN)
     detail = TextAreaField(
-        _("Detail"),
+        _("Notes"),
         filters=[lines],
         description=_(
             "At most %(max_detail_length)s characters.", max_detail_length=MAX_DETAIL_LENGTH

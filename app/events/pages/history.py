@@ -18,7 +18,7 @@ LABELS: Final = {
     "start": _("Start"),
     "end": _("End"),
     "layer": _("Layer"),
-    "detail": _("Detail"),
+    "detail": _("Notes"),
     "source": _("Source"),
     "source_id": _("Source id"),
 }

@@ -122,7 +122,7 @@ _OPERATOR: Final = (
     Part(
         _CHECK,
         _("Needs review"),
-        _("submitted again with different content"),
+        _("submitted twice by a program, with different content"),
         "-changed",
         {**_ALL_STATES, "check": "yes"},
     ),

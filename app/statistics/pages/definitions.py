@@ -252,16 +252,18 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "If a person linked or unlinked a ticket, no recalculation changes that."
             ),
             _(
-                "If more than %(max_kept)s tickets of one kind match an event, the portal stores "
-                "only the matches with the %(max_kept)s tickets whose time starts last (of several "
-                "with the same start, those with the higher numbers), and with the matching ticket "
-                "that was created first. Two tickets are of the same kind if both match by link or "
-                "both by site, both or neither are maintenance tickets, and both or neither have a "
-                "suspected time-zone error (the ticket's start and end both differ from the "
-                "event's by 1 hour, by 2 hours, or by the site's UTC offset). "
-                "Matches that a person added or removed are always stored. "
-                "The selection does not change any figure.",
+                "For each event, the portal stores at most %(max_kept)s matches of each kind: those "
+                "with the tickets whose time starts last (of several with the same start, those "
+                "with the higher numbers). It also stores the match with the ticket that was "
+                "created first, and every match that a person added or removed. "
+                "This selection does not change any figure.",
                 max_kept=MAX_KEPT,
+            ),
+            _(
+                "Two matches are of the same kind if three things are the same for both: whether "
+                "they match by link or by site, whether the ticket is a maintenance ticket, and "
+                "whether a time-zone error is suspected (the ticket's start and end both differ "
+                "from the event's by 1 hour, by 2 hours, or by the site's UTC offset)."
             ),
         ),
         _(
@@ -301,7 +303,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "or more than 5 flaps within any 60 minutes. "
                 "Rule R2013, proposed in the LHCOPN group’s 2013 slides: "
                 "any loss of service at a T1 while the detectors are taking data, "
-                "and any event on a backup link."
+                "and any event on a backup link at the T0 or a T1."
             ),
             _(
                 "Loss of service at a T1: none of its LHCOPN links is up, "

@@ -118,8 +118,8 @@ class MergeForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         required(_("Merge into ticket")),
         filters=[one_line],
         description=_(
-            "If this ticket is open, it becomes unsolved. The other ticket also shows this ticket's"
-            " comments and files."
+            "If this ticket is open, it becomes unsolved; otherwise, its state stays the same. The"
+            " other ticket also shows this ticket's comments and files."
         ),
         render_kw={"inputmode": "numeric", "autocomplete": "off", "size": 9},
     )
@@ -177,7 +177,7 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         description=_("Leave empty to detect link ids in the text."),
     )
     sites = SelectMultipleField(
-        LABELS["sites"], validate_choice=False, description=_("Required for a change.")
+        LABELS["sites"], validate_choice=False, description=_("A change needs at least one.")
     )
     asked_sites = SelectMultipleField(
         LABELS["asked_sites"],

@@ -128,7 +128,9 @@ def page_of(
         moves=moves,
         no_moves=""
         if refusal
-        else _("This state is final; comments and attachments can still be added."),
+        else _(
+            "This state is final. You can still comment, attach files, and link or merge the ticket."
+        ),
         may_write=refusal is None,
         no_write=refusal,
         final=ticket.state in FINAL_STATES,

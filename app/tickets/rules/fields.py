@@ -14,7 +14,7 @@ from enum import Enum, Flag, auto
 from functools import cached_property, partial
 from typing import Final, TypeAlias
 
-from app.core.rules.human_times import EXAMPLES, Tense
+from app.core.rules.human_times import EXAMPLES, EXAMPLES_TO_COME, Tense
 from app.core.rules.language import _
 from app.core.rules.texts import (
     ASSIGN_LIMIT,
@@ -114,6 +114,7 @@ class TicketField:
 
 
 _TIME_HELP: Final = _("For example: %(examples)s", examples=EXAMPLES)
+_TIME_HELP_TO_COME: Final = _("For example: %(examples)s", examples=EXAMPLES_TO_COME)
 _FORM, _PAGE, _LIST, _FILTER, _FILE = Where.FORM, Where.PAGE, Where.LIST, Where.FILTER, Where.FILE
 _COLUMN, _WORDS = _LIST | _FILE, _FILE | Where.SEARCH
 _LONG: Final = partial(TicketField, kind=ValueKind.LONG_TEXT, limit=PORTAL_TEXT_LIMIT)
@@ -264,7 +265,7 @@ FIELDS: Final = (
         _FORM | _COLUMN,
         "start of the planned window",
         tense=Tense.COMING,
-        help=_TIME_HELP,
+        help=_TIME_HELP_TO_COME,
     ),
     _TIME(
         "window_end",

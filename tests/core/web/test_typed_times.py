@@ -64,4 +64,4 @@ def test_a_day_alone_is_read_where_it_will_do_and_the_echo_names_the_day(
     echo = visitor.read("/typed-time?tense=coming&days=yes&due_at=2099-12-01").text
     assert echo.strip() == "= Tue 2099-12-01 09:00 UTC", "the day is not said twice"
     refused = visitor.read("/typed-time?tense=coming&x=tomorrow").text
-    assert refused.startswith("This is not a readable time. Use for example: now, 40 min ago")
+    assert refused.startswith("This is not a readable time. Use for example: 22:00, in 2 h")

@@ -261,8 +261,8 @@ def test_an_event_shows_its_outage_its_ticket_and_its_duty(
     visitor = visit(cast.kit)
     page = visitor.read(f"/events/{reported[1]}")
     assert "same link, overlap 40 min" in page.text
-    assert f"Event {reported[1]} (this)" in page.text
-    assert (f"/events/{reported[0]}", f"Event {reported[0]}") in page.links
+    assert f"Report {reported[1]} (this)" in page.text
+    assert (f"/events/{reported[0]}", f"Report {reported[0]}") in page.links
     assert "R2009" in page.text
     assert "operator reported it" in page.text
     assert not any("Edit" in word for _, word in page.links)  # only operators do

@@ -241,10 +241,10 @@ def test_quiet_only_where_every_link_is_monitored(
     report(session, cast, "1 10:00", over, now=now)
     words, marks = head(visitor)
     assert words == (
-        "No link is reported down or degraded; 1 of 2 links is not monitored ."
+        "No link is reported down or degraded; 1 of 2 links in all networks is not monitored ."
     ).replace(" .", ".")
     assert marks == grey
-    assert ("/links", "1 of 2 links is not monitored") in visitor.read("/").links
+    assert ("/links", "1 of 2 links in all networks is not monitored") in visitor.read("/").links
     report(session, cast, "1 10:00", over, now=now, link=PIC, source="other")
     words, marks = head(visitor)
     assert words == ("No link is reported down or degraded. All 2 links in use are monitored.")
@@ -254,8 +254,8 @@ def test_quiet_only_where_every_link_is_monitored(
     silent(session, "other", now - 3 * HOUR)
     words, marks = head(visitor)
     assert words == (
-        "No link is reported down or degraded; 1 of 2 links is not monitored: other not heard for"
-        " 3 h (expected every 1 h)."
+        "No link is reported down or degraded; 1 of 2 links in all networks is not monitored: other"
+        " not heard for 3 h (expected every 1 h)."
     )
     assert marks == grey
     silent(session, "test", now - 4 * HOUR)

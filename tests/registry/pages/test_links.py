@@ -108,7 +108,7 @@ def test_a_page_shows_facts_backups_and_tickets(
     page = visit(cast.reader).read(PAGE_OF_KIT)
     for words in (
         "CH-CERN to DE-KIT",
-        "DE-KIT by default, none recorded",
+        "DE-KIT (default, because none is recorded)",
         "100 Gb/s edited by admin",
         "DFN: FRA-1 contract",
         "because: upgrade",

@@ -303,7 +303,7 @@ def test_open_and_closed_and_their_counts(cast: Cast, visit: Enter, many: int) -
         count = sum(counts.get(state, 0) for state in states)
         assert f"{count} tickets" in page.text, query
         tabs = {word.rsplit(" ", 1)[0]: word.rsplit(" ", 1)[-1] for _href, word in page.links}
-        assert (tabs["Open"], tabs["All closed"], tabs["All"]) == ("100", "20", "120")
+        assert (tabs["Open"], tabs["No longer open"], tabs["All"]) == ("100", "20", "120")
         found = sum(len(numbers(one)) for one in pages(visitor, f"/tickets{query}"))
         assert found == count
     filtered = visitor.read("/tickets?q=é1+xxx")

@@ -49,7 +49,7 @@ def test_a_person_creates_one_and_sees_its_secret_once(
     assert list(opened_secrets(session, webhook, TEST_SECRET.encode())) == [secret]
     assert webhook.filter == "state=open&site=DE-KIT"
     assert webhook.kinds == "ticket.created ticket.state"
-    assert "State open · Site DE-KIT" in PageReader(shown).text
+    assert "State: open · Site: DE-KIT" in PageReader(shown).text
     for path in ("/webhooks", "/webhooks/1", "/webhooks/1/edit"):
         assert "whsec_" not in visitor.get(path).text, path
     logged = session.scalars(select(Change).where(Change.kind == "webhook")).all()

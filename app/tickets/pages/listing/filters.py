@@ -138,7 +138,7 @@ def in_words(text: str) -> str:
         query = read_query(text)
     except Invalid as error:
         return error.message
-    parts = [] if query.given("state") else [_("State open")]
+    parts = [] if query.given("state") else [_("State: open")]
     for name, label in LABELS.items():
         values = query.given(name)
         if not values:
@@ -146,14 +146,17 @@ def in_words(text: str) -> str:
         if name == "columns":
             values = [COLUMNS[key].word for key in values if key in COLUMNS]
         if name == "sort":
-            values = [_sort_words(query)]
-        parts.append(_("%(label)s %(listed)s", label=label, listed=joined(", ", values)))
+            parts.append(_sort_words(query))
+            continue
+        parts.append(_("%(label)s: %(listed)s", label=label, listed=joined(", ", values)))
     return joined(" · ", parts)
 
 
 def _sort_words(query: ListQuery) -> str:
     name = query.sort.removeprefix("-")
-    return _("%(name)s, descending", name=name) if query.sort.startswith("-") else name
+    if query.sort.startswith("-"):
+        return _("sorted by: %(name)s, descending", name=name)
+    return _("sorted by: %(name)s, ascending", name=name)
 
 
 def _save_page(form: SaveFilterForm) -> Response:

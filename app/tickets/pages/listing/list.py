@@ -401,7 +401,7 @@ class Listing:
             for state in OPEN_STATES
             if known.get(state) or shown == {state}
         ]
-        tabs.append(tab(_("All closed"), CLOSED_STATES, ("closed",), gap=True))
+        tabs.append(tab(_("No longer open"), CLOSED_STATES, ("closed",), gap=True))
         tabs += [
             tab(said_word(state).capitalize(), (state,), (state,), gap=False)
             for state in (State.SOLVED, State.UNSOLVED, State.VERIFIED)
