@@ -212,7 +212,11 @@ def test_a_json_line_is_one_object_whatever_is_logged() -> None:
     found = json.loads(line, parse_constant=lambda name: pytest.fail(name))
     assert found["time"].endswith("Z")
     assert found["message"] == "a\nb \ud800 \u2028"
-    assert [found[name] for name in ("level", "logger", "component")] == ["info", "app.test", "soap"]
+    assert [found[name] for name in ("level", "logger", "component")] == [
+        "info",
+        "app.test",
+        "soap",
+    ]
     assert found["door"] == "native"
     assert (found["request_id"], found["trace_id"]) == (made.request_id, made.trace_id)
     assert (found["login"], found["took"], found["late"]) == ("b'\\xff\\n'", "nan", None)

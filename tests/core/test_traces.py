@@ -60,7 +60,11 @@ def test_stored_work_belongs_to_its_request_and_other_work_to_itself() -> None:
     assert len(stored) == TRACEPARENT_LENGTH
     assert (request_of(stored), request_of("")) == (first.request_id, "")
     with resumed(stored, "job") as again:
-        assert (again.trace_id, again.request_id, again.component) == (TRACE, first.request_id, "job")
+        assert (again.trace_id, again.request_id, again.component) == (
+            TRACE,
+            first.request_id,
+            "job",
+        )
         with resumed("", "job") as other:
             assert other.request_id != first.request_id
         assert request_id() == first.request_id
