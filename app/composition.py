@@ -10,16 +10,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
     from app.accounts.models.people import User
+    from app.accounts.rules.former import Former
     from app.core.rules.access import Writer
 
 
 def compose_records() -> None:
-    """What ends or moves with a site, a link or a person's sessions: every process that writes."""
+    """What ends or moves with a site, a link, a person or their sessions: every process that
+    writes."""
     from app import tables  # noqa: F401  # relationships are by name: every table must be known
+    from app.accounts.services.forgetting import PERSON_FORGOTTEN
     from app.accounts.services.personal_secrets import OTHER_SECRETS, OTHER_SECRETS_END
     from app.registry.services.link_ends import LINK_ENDS_MOVED
     from app.registry.services.retirement import DEPENDENTS
@@ -30,6 +35,7 @@ def compose_records() -> None:
     LINK_ENDS_MOVED.set(follow_ends)
     OTHER_SECRETS_END.set(_end_with_sessions)
     OTHER_SECRETS.set(_has_webhook_on)
+    PERSON_FORGOTTEN.set(_forget_mails, _forget_exchange, _forget_in_tickets, _forget_webhooks)
 
 
 def compose_figures() -> None:
@@ -110,3 +116,27 @@ def _has_webhook_on() -> ColumnElement[bool]:
     from app.webhooks.services.webhooks import has_webhook_on
 
     return has_webhook_on()
+
+
+def _forget_mails(session: Session, by: Writer, former: Former) -> Mapping[str, int]:
+    from app.mail.services.forgetting import forget_mails
+
+    return forget_mails(session, by, former)
+
+
+def _forget_exchange(session: Session, by: Writer, former: Former) -> Mapping[str, int]:
+    from app.exchange.services.forgetting import forget_exchange
+
+    return forget_exchange(session, by, former)
+
+
+def _forget_in_tickets(session: Session, by: Writer, former: Former) -> Mapping[str, int]:
+    from app.tickets.services.forgetting import forget_in_tickets
+
+    return forget_in_tickets(session, by, former)
+
+
+def _forget_webhooks(session: Session, by: Writer, former: Former) -> Mapping[str, int]:
+    from app.webhooks.services.forgetting import forget_webhooks
+
+    return forget_webhooks(session, by, former)

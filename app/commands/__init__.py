@@ -30,6 +30,7 @@ MODULES: Final[Mapping[str, tuple[str, str]]] = {
         "partner",
         "Partners: their accounts, and connections to their systems.",
     ),
+    "person": ("person", "Delete the personal data of somebody who left."),
     "restore": (
         "backup",
         "Restore the database from FILE, written by `flask backup`; stop the portal first.",

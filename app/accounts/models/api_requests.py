@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import COPY, Base, UtcTime
 
 
 class ApiRequest(Base):
@@ -21,6 +21,6 @@ class ApiRequest(Base):
     """SHA-256 (hex) of method, address, type and body."""
     at: Mapped[datetime] = mapped_column(UtcTime, index=True)
     status: Mapped[int]
-    headers: Mapped[str] = mapped_column(Text)
+    headers: Mapped[str] = mapped_column(Text, info=COPY)
     """JSON object."""
-    body: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text, info=COPY)

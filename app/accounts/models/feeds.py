@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models.people import User
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import OWN, Base, UtcTime
 
 
 class CalendarFeed(Base):
@@ -16,7 +16,7 @@ class CalendarFeed(Base):
 
     __tablename__ = "calendar_feeds"
 
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, info=OWN)
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
     """SHA-256 of the secret in the address, which is stored nowhere."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)

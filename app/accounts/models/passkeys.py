@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models.people import User
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import OWN, Base, UtcTime
 
 
 class Passkey(Base):
@@ -17,7 +17,7 @@ class Passkey(Base):
     __tablename__ = "passkeys"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True, info=OWN)
     credential_id: Mapped[str] = mapped_column(String(1364), unique=True)
     """What the device calls it: at most 1023 bytes, as base64url."""
     public_key: Mapped[bytes] = mapped_column(LargeBinary)
@@ -45,6 +45,6 @@ class PasskeyChallenge(Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     challenge: Mapped[bytes] = mapped_column(LargeBinary)
     purpose: Mapped[str] = mapped_column(String(10))
-    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True, info=OWN)
     """The person it was created for; None = anybody who can answer."""
     expires_at: Mapped[datetime] = mapped_column(UtcTime, index=True)

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, false, 
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models.partners import PartnerAccount
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import OWN, Base, UtcTime
 from app.registry.models.registry import Site
 
 
@@ -55,7 +55,7 @@ class UserSite(Base):
 
     __tablename__ = "user_sites"
 
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, info=OWN)
     site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"), primary_key=True)
 
 
@@ -66,7 +66,7 @@ class Login(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True, info=OWN)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
@@ -92,7 +92,7 @@ class PendingLogin(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     """Of the random id in the cookie, as for a login; it opens nothing but the second step."""
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True, info=OWN)
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
     failures: Mapped[int] = mapped_column(default=0)
     """Wrong codes so far."""
@@ -109,7 +109,7 @@ class ResetLink(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True, info=OWN)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
@@ -124,7 +124,7 @@ class RecoveryCode(Base):
     __tablename__ = "recovery_codes"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True, info=OWN)
     code_hash: Mapped[str] = mapped_column(String(64))
     used_at: Mapped[datetime | None] = mapped_column(UtcTime)
 

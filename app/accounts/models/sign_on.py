@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models.people import User
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import NAME, OWN, Base, UtcTime
 
 
 class Identity(Base):
@@ -18,7 +18,7 @@ class Identity(Base):
     __table_args__ = (UniqueConstraint("issuer", "subject"), UniqueConstraint("user_id", "issuer"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), info=OWN)
     issuer: Mapped[str] = mapped_column(String(500))
     subject: Mapped[str] = mapped_column(String(255))
     full_name: Mapped[str] = mapped_column(String(255))
@@ -65,5 +65,5 @@ class SignOnMap(Base):
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     content: Mapped[str] = mapped_column(Text)
     """Rows in their order, as ``app.accounts.rules.sign_on`` writes them."""
-    author: Mapped[str] = mapped_column(String(255))
+    author: Mapped[str] = mapped_column(String(255), info=NAME)
     at: Mapped[datetime] = mapped_column(UtcTime)

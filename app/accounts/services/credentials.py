@@ -273,6 +273,12 @@ def count_failed_login(
     )
 
 
+def forget_failures(session: Session, name: str) -> None:
+    """Delete the failed logins of a person that slow down the next ones."""
+    digest = _name_digest(ActorKind.PERSON, name)
+    session.execute(delete(LoginFailure).where(LoginFailure.account == digest))
+
+
 def _forget(
     session: Session, key: InstrumentedAttribute[Any], outdated: ColumnElement[bool]
 ) -> None:

@@ -17,11 +17,12 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import available_timezones
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from app.accounts.models.people import Login, PendingLogin, ResetLink, User
 from app.accounts.models.sign_on import Identity
+from app.accounts.rules.former import FORMER
 from app.accounts.rules.passwords import checked_password
 from app.accounts.services.common_passwords import is_common_password
 from app.accounts.services.credentials import hash_password
@@ -145,8 +146,15 @@ def locked_user(session: Session, name: str) -> User:
 
 
 def all_users(session: Session) -> Sequence[User]:
-    """Everybody, by name, with their sites."""
-    return session.scalars(select(User).order_by(User.name).options(selectinload(User.sites))).all()
+    """Everybody who was not forgotten, by name, with their sites."""
+    return session.scalars(
+        select(User).where(is_known()).order_by(User.name).options(selectinload(User.sites))
+    ).all()
+
+
+def is_known() -> ColumnElement[bool]:
+    """Whether a person (``User``) was not forgotten."""
+    return ~User.name.startswith(FORMER)
 
 
 def reporters(session: Session) -> Sequence[User]:

@@ -17,6 +17,7 @@ from flask import (
 )
 
 from app.accounts.models.people import FailedLogins
+from app.accounts.rules.former import FORMER
 from app.audit.pages.audit_query import CHANGES, LOGINS, REFUSALS, AuditListing, AuditQuery
 from app.audit.services import audit as reading
 from app.audit.services.audit import AuditChange, AuditedObject, AuditPage
@@ -161,9 +162,11 @@ def _cells(row: AuditChange | Refusal | FailedLogins) -> Iterator[Sequence[str]]
 
 
 def page_of(thing: AuditedObject) -> str:
-    """The address of a thing's page, or "" where it has none."""
+    """The address of a thing's page, or "" where it has none, as a person who was forgotten."""
     found = _PAGES.get(thing.kind)
     if found is None or not thing.name or found[0] not in current_app.view_functions:
+        return ""
+    if thing.kind == "person" and thing.name.startswith(FORMER):
         return ""
     endpoint, values = found
     return url_for(endpoint, **values(thing))

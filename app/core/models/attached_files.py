@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.models.base import UtcTime
+from app.core.models.base import NAME, UtcTime
 
 
 class AttachedFile:
@@ -23,11 +23,11 @@ class AttachedFile:
     digest: Mapped[str] = mapped_column(String(64))
     """SHA-256 of its content."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
-    author: Mapped[str] = mapped_column(String(255))
+    author: Mapped[str] = mapped_column(String(255), info=NAME)
     """Who is shown: the person, or what the partner claims."""
     removed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """Its content was deleted then; the row says that it was there."""
-    removed_by: Mapped[str] = mapped_column(String(255), default="")
+    removed_by: Mapped[str] = mapped_column(String(255), default="", info=NAME)
 
     def mark_removed(self, at: datetime, by: str) -> None:
         """Note the removal; the same transaction deletes the content."""

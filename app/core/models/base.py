@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any, Final
 
 from sqlalchemy import DateTime, Dialect, MetaData
 from sqlalchemy.orm import DeclarativeBase
@@ -21,6 +22,20 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+
+NAME: Final[dict[Any, Any]] = {"person": "name"}
+"""``info`` of a column with the name of who did something, if that may be a person."""
+SENTENCE: Final[dict[Any, Any]] = {"person": "sentence"}
+"""``info`` of a column with a sentence of the portal about who did something."""
+ADDRESS: Final[dict[Any, Any]] = {"person": "address"}
+"""``info`` of a column with one mail address, if it may be a person's."""
+ADDRESSES: Final[dict[Any, Any]] = {"person": "addresses"}
+"""``info`` of a column with several of them."""
+COPY: Final[dict[Any, Any]] = {"person": "copy"}
+"""``info`` of a column with a copy (text or JSON) of what is recorded, shown or sent elsewhere."""
+OWN: Final[dict[Any, Any]] = {"person": "own"}
+"""``info`` of a column with the key of the person who alone needs the row."""
 
 
 class UtcTime(TypeDecorator[datetime]):

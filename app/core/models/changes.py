@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import NAME, Base, UtcTime
 from app.core.traces import TRACEPARENT_LENGTH
 
 
@@ -49,7 +49,7 @@ class Change(Base):
     actor_id: Mapped[int | None]
     partner_id: Mapped[int | None] = mapped_column(ForeignKey("partners.id"))
     """The partner whose account acted."""
-    author: Mapped[str] = mapped_column(String(255))
+    author: Mapped[str] = mapped_column(String(255), info=NAME)
     """Who is shown: the person, or what the partner claims (GHD_Last_Modifier)."""
     claims: Mapped[str] = mapped_column(Text, default="")
     """What else the sender claims of itself (Last_Login, Origin_SG), as JSON or empty."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import NAME, SENTENCE, Base, UtcTime
 
 
 class DutyRule(Base):
@@ -24,7 +24,7 @@ class DutyRule(Base):
     name: Mapped[str] = mapped_column(String(50), unique=True)
     about: Mapped[str] = mapped_column(Text, default="")
     """Its purpose, its pros and cons, and its origin."""
-    source: Mapped[str] = mapped_column(String(255), default="")
+    source: Mapped[str] = mapped_column(String(255), default="", info=SENTENCE)
     version: Mapped[int] = mapped_column(default=1)
     """Incremented by each change of the rule, its versions, or when they are in force."""
 
@@ -47,7 +47,7 @@ class DutyRuleVersion(Base):
     """Clauses and hours as JSON: see ``app.duties.rules.duties``."""
     note: Mapped[str] = mapped_column(Text, default="")
     """Why it was created."""
-    author: Mapped[str] = mapped_column(String(255))
+    author: Mapped[str] = mapped_column(String(255), info=NAME)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
     rule: Mapped[DutyRule] = relationship(back_populates="versions", lazy="joined")
@@ -68,10 +68,10 @@ class DutyForce(Base):
     ends_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """... and before this one; None = until further notice."""
     reason: Mapped[str] = mapped_column(Text)
-    author: Mapped[str] = mapped_column(String(255))
+    author: Mapped[str] = mapped_column(String(255), info=NAME)
     set_at: Mapped[datetime] = mapped_column(UtcTime)
     end_reason: Mapped[str] = mapped_column(Text, default="")
-    end_author: Mapped[str] = mapped_column(String(255), default="")
+    end_author: Mapped[str] = mapped_column(String(255), default="", info=NAME)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When it was undone: it then never applied."""
 

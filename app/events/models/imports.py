@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import NAME, Base, UtcTime
 
 
 class EventImport(Base):
@@ -55,7 +55,7 @@ class EventImport(Base):
     """What the person should look at, as JSON: lines, and unknown names."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     """The person who submitted it; None = a command."""
-    author: Mapped[str] = mapped_column(String(255))
+    author: Mapped[str] = mapped_column(String(255), info=NAME)
     created_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcTime)

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models.partners import Partner
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import COPY, NAME, Base, UtcTime
 
 
 class Connection(Base):
@@ -47,7 +47,7 @@ class Connection(Base):
     """The portal stopped it, and a person decides: the partner may have lost its data."""
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """A person ended it permanently; it is also stopped, and stays so."""
-    ended_by: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    ended_by: Mapped[str] = mapped_column(String(255), default="", server_default="", info=NAME)
     reason: Mapped[str] = mapped_column(String(500), default="")
     """Why the last call failed, or why it is stopped or ended; "" after a success."""
     failures: Mapped[int] = mapped_column(default=0)
@@ -58,7 +58,7 @@ class Connection(Base):
     """Up to where their changes were read, in their own format."""
     read_at: Mapped[datetime | None] = mapped_column(UtcTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    test: Mapped[str] = mapped_column(Text, default="", server_default="")
+    test: Mapped[str] = mapped_column(Text, default="", server_default="", info=COPY)
     """The newest test with its results so far, as JSON; "" = none was requested."""
     fields_there: Mapped[str] = mapped_column(Text, default="", server_default="")
     """Which fields of the profile's ``extras`` the newest test read back, as a JSON list; "" = not
@@ -83,7 +83,7 @@ class ConnectionProfile(Base):
     content: Mapped[str] = mapped_column(Text)
     """A ``Profile`` as JSON."""
     at: Mapped[datetime] = mapped_column(UtcTime)
-    author: Mapped[str] = mapped_column(String(255))
+    author: Mapped[str] = mapped_column(String(255), info=NAME)
 
 
 class ConnectionSecret(Base):
@@ -112,12 +112,12 @@ class ExchangeCall(Base):
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"))
     pair_id: Mapped[int | None] = mapped_column(ForeignKey("ticket_pairs.id"), index=True)
     at: Mapped[datetime] = mapped_column(UtcTime)
-    what: Mapped[str] = mapped_column(String(255))
+    what: Mapped[str] = mapped_column(String(255), info=COPY)
     """Its purpose, and the address without its query."""
-    asked: Mapped[str] = mapped_column(Text, default="")
-    answered: Mapped[str] = mapped_column(Text, default="")
+    asked: Mapped[str] = mapped_column(Text, default="", info=COPY)
+    answered: Mapped[str] = mapped_column(Text, default="", info=COPY)
     milliseconds: Mapped[int]
-    failure: Mapped[str] = mapped_column(String(500), default="")
+    failure: Mapped[str] = mapped_column(String(500), default="", info=COPY)
     """Why it failed; "" = it succeeded."""
 
 

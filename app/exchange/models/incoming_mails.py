@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import BigInteger, Date, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import SENTENCE, Base, UtcTime
 
 
 class IncomingMail(Base):
@@ -41,7 +41,7 @@ class IncomingMail(Base):
     files: Mapped[str | None] = mapped_column(Text)
     """Name and size of each of its files, JSON; None = it was read before this was recorded."""
     state: Mapped[str] = mapped_column(String(20))
-    reason: Mapped[str] = mapped_column(String(500), default="")
+    reason: Mapped[str] = mapped_column(String(500), default="", info=SENTENCE)
     ticket_number: Mapped[int | None] = mapped_column(ForeignKey("tickets.number"))
     """The ticket that it is about, if known."""
     holder: Mapped[str] = mapped_column(String(20), default="")

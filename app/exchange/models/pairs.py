@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import NAME, SENTENCE, Base, UtcTime
 from app.exchange.models.connections import Connection
 
 
@@ -43,7 +43,7 @@ class TicketPair(Base):
     begun_at: Mapped[datetime | None] = mapped_column(UtcTime)
     attempts: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    reason: Mapped[str] = mapped_column(String(500), default="")
+    reason: Mapped[str] = mapped_column(String(500), default="", info=SENTENCE)
     bases: Mapped[str] = mapped_column(Text, default="{}", server_default="{}")
     """JSON: the agreed value of each mapped field, ours and theirs (``rules.settle.Base``)."""
     their_values: Mapped[str] = mapped_column(Text, default="{}", server_default="{}")
@@ -62,7 +62,7 @@ class TicketPair(Base):
     """Since when their ticket was not read to its end; None = the last read was complete."""
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When a person ended the exchange; ``reason`` says why."""
-    ended_by: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    ended_by: Mapped[str] = mapped_column(String(255), default="", server_default="", info=NAME)
     ended_after: Mapped[int | None]
     """The newest change that was planned by then: later ones wait until the exchange resumes."""
     unplanned_from: Mapped[int | None]
@@ -120,12 +120,12 @@ class ExchangeEntry(Base):
     """From 1, without gaps, for each pair and origin."""
     kind: Mapped[str] = mapped_column(String(20))
     """ticket (its first entry), comment, internal comment, move, field, attachment."""
-    author: Mapped[str] = mapped_column(String(255), default="")
+    author: Mapped[str] = mapped_column(String(255), default="", info=NAME)
     content: Mapped[str] = mapped_column(Text)
     """JSON."""
     state: Mapped[str] = mapped_column(String(20))
     """waiting, sent, applied, recorded (sent by the partner), ``asked``, skipped, gave way."""
-    reason: Mapped[str] = mapped_column(String(500), default="")
+    reason: Mapped[str] = mapped_column(String(500), default="", info=SENTENCE)
     change_id: Mapped[int | None] = mapped_column(ForeignKey("changes.id"))
     """The change from which it was planned, or which it caused."""
     position: Mapped[int] = mapped_column(default=0)

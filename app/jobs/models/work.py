@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Index, String, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import COPY, Base, UtcTime
 
 ENGINE_TABLES = "procrastinate_"
 """Prefix of the job engine's own tables, which have no models here."""
@@ -36,7 +36,7 @@ class Job(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100))
-    arguments: Mapped[str] = mapped_column(Text)
+    arguments: Mapped[str] = mapped_column(Text, info=COPY)
     """A JSON object."""
     key: Mapped[str | None] = mapped_column(String(200))
     """Jobs with the same key run one after another, and at most one of them is waiting."""
@@ -60,7 +60,7 @@ class JobFailure(Base):
 
     job_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(UtcTime, index=True)
-    reason: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text, info=COPY)
 
 
 class TimedWork(Base):
@@ -75,9 +75,9 @@ class TimedWork(Base):
     """When the last run ended, successful or not."""
     milliseconds: Mapped[int | None]
     """How long that run took."""
-    outcome: Mapped[str] = mapped_column(Text, default="")
+    outcome: Mapped[str] = mapped_column(Text, default="", info=COPY)
     """The result of the last successful run, in words."""
-    failure: Mapped[str] = mapped_column(Text, default="")
+    failure: Mapped[str] = mapped_column(Text, default="", info=COPY)
     """Why the last run failed; "" = it succeeded."""
     failures: Mapped[int] = mapped_column(default=0)
     """Failed runs since the last success."""
@@ -109,4 +109,4 @@ class FollowerTrouble(Base):
     """The first failure since the last success."""
     failed_at: Mapped[datetime] = mapped_column(UtcTime)
     """The last failure."""
-    reason: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text, info=COPY)

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import COPY, Base, UtcTime
 from app.jobs.models.claims import Claimable
 
 
@@ -32,12 +32,12 @@ class MailMessage(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(200), unique=True)
     """Identifies the message: it is queued once, however many callers try."""
-    subject: Mapped[str] = mapped_column(String(255))
-    text: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(String(255), info=COPY)
+    text: Mapped[str] = mapped_column(Text, info=COPY)
     """Plain text; paragraphs are separated by an empty line."""
-    url: Mapped[str] = mapped_column(String(500))
+    url: Mapped[str] = mapped_column(String(500), info=COPY)
     """The page it refers to, relative to the portal's root: ``/reports/DE-KIT/2013-Q1``."""
-    calendar: Mapped[str] = mapped_column(Text, default="")
+    calendar: Mapped[str] = mapped_column(Text, default="", info=COPY)
     """An attached iCalendar object; "" = none."""
     calendar_method: Mapped[str] = mapped_column(String(20), default="")
     """Its METHOD (RFC 5546): REQUEST, CANCEL, PUBLISH."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import NAME, Base, UtcTime
 
 
 class MatchingRule(Base):
@@ -30,7 +30,7 @@ class MatchingRule(Base):
     """By how much a ticket's interval is widened on both sides."""
     note: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UtcTime)
-    author: Mapped[str] = mapped_column(String(255), default="")
+    author: Mapped[str] = mapped_column(String(255), default="", info=NAME)
 
 
 class DetectedEvent(Base):
@@ -157,7 +157,7 @@ class HandMade(Base):
     decision: Mapped[str] = mapped_column(String(10))
     """linked or unlinked."""
     reason: Mapped[str] = mapped_column(Text)
-    actor: Mapped[str] = mapped_column(String(255))
+    actor: Mapped[str] = mapped_column(String(255), info=NAME)
     """The displayed author of the decision."""
     at: Mapped[datetime] = mapped_column(UtcTime)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import NAME, Base, UtcTime
 
 
 class MeetingPack(Base):
@@ -38,7 +38,7 @@ class MeetingPack(Base):
     computed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """Of when its figures are (UTC)."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    author: Mapped[str] = mapped_column(String(255))
+    author: Mapped[str] = mapped_column(String(255), info=NAME)
     """Who ordered it."""
     created_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
     made_at: Mapped[datetime | None] = mapped_column(UtcTime)

@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models.people import User
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import NAME, Base, UtcTime
 
 
 class Teleconference(Base):
@@ -33,7 +33,7 @@ class Teleconference(Base):
     quarter: Mapped[str] = mapped_column(String(7), default="")
     """The quarter concerned, ``2013-Q1``; "" = none."""
     requested_at: Mapped[datetime] = mapped_column(UtcTime)
-    requested_by: Mapped[str] = mapped_column(String(255))
+    requested_by: Mapped[str] = mapped_column(String(255), info=NAME)
     requested_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     starts_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """None until it is set."""
@@ -43,7 +43,7 @@ class Teleconference(Base):
     """A room or an address, as text."""
     decided_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When it was set, declined or cancelled last."""
-    decided_by: Mapped[str] = mapped_column(String(255), default="")
+    decided_by: Mapped[str] = mapped_column(String(255), default="", info=NAME)
     why_not: Mapped[str] = mapped_column(Text, default="")
     """Why it was declined or cancelled."""
     minutes: Mapped[str] = mapped_column(Text, default="")
@@ -126,7 +126,7 @@ class TeleconferencePoint(Base):
     text: Mapped[str] = mapped_column(String(255))
     address: Mapped[str] = mapped_column(String(255), default="")
     """Where it leads: a page of the portal or http(s); "" = nowhere."""
-    added_by: Mapped[str] = mapped_column(String(255))
+    added_by: Mapped[str] = mapped_column(String(255), info=NAME)
     added_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
@@ -138,9 +138,9 @@ class TeleconferencePause(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     since: Mapped[datetime] = mapped_column(UtcTime)
-    cancelled_by: Mapped[str] = mapped_column(String(255))
+    cancelled_by: Mapped[str] = mapped_column(String(255), info=NAME)
     reason: Mapped[str] = mapped_column(Text)
     lifted_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """None = it lasts."""
-    lifted_by: Mapped[str] = mapped_column(String(255), default="")
+    lifted_by: Mapped[str] = mapped_column(String(255), default="", info=NAME)
     lift_reason: Mapped[str] = mapped_column(Text, default="")

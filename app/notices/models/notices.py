@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import ADDRESS, NAME, SENTENCE, Base, UtcTime
 from app.registry.models.registry import Link
 
 
@@ -20,12 +20,12 @@ class NoticeFile(Base):
     name: Mapped[str] = mapped_column(String(255), default="")
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     """SHA-256 of the whole file: the same file is never stored twice."""
-    sender: Mapped[str] = mapped_column(String(255), default="")
+    sender: Mapped[str] = mapped_column(String(255), default="", info=ADDRESS)
     """As stated in the mail, unverified."""
     subject: Mapped[str] = mapped_column(String(255), default="")
     text: Mapped[str] = mapped_column(Text)
     received_at: Mapped[datetime] = mapped_column(UtcTime)
-    received_by: Mapped[str] = mapped_column(String(255))
+    received_by: Mapped[str] = mapped_column(String(255), info=NAME)
     """The account that submitted it."""
 
 
@@ -42,7 +42,7 @@ class MaintenanceNotice(Base):
     file_id: Mapped[int] = mapped_column(ForeignKey("notice_files.id"), index=True)
     state: Mapped[str] = mapped_column(String(10))
     """What happened to it, an ``Outcome``."""
-    why: Mapped[str] = mapped_column(String(500), default="")
+    why: Mapped[str] = mapped_column(String(500), default="", info=SENTENCE)
     """The same in words."""
     received_at: Mapped[datetime] = mapped_column(UtcTime)
     ticket_number: Mapped[int | None] = mapped_column(ForeignKey("tickets.number"), index=True)

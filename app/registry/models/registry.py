@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Float, ForeignKey, Index, String, Text, Uniqu
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import NAME, SENTENCE, Base, UtcTime
 from app.registry.rules.recognition import first_word
 
 
@@ -33,7 +33,7 @@ class Site(Base):
     tier_since: Mapped[date | None]
     tier_until: Mapped[date | None]
     """First day on which it no longer was T0/T1."""
-    source: Mapped[str] = mapped_column(String(255), default="")
+    source: Mapped[str] = mapped_column(String(255), default="", info=SENTENCE)
     """Where the facts of this row come from that have no ``FactSource`` of their own."""
     sample: Mapped[bool] = mapped_column(default=False)
     """Whether T0/T1 dates are a guess that nobody confirmed; shown next to them."""
@@ -158,7 +158,7 @@ class Link(Base):
     bandwidth_gbps: Mapped[float | None] = mapped_column(Float)
     valid_from: Mapped[date | None]
     valid_until: Mapped[date | None]
-    source: Mapped[str] = mapped_column(String(255), default="")
+    source: Mapped[str] = mapped_column(String(255), default="", info=SENTENCE)
     sample: Mapped[bool] = mapped_column(default=False)
     """Whether the link itself is sample data that no source confirms."""
     version: Mapped[int] = mapped_column(default=1)
@@ -212,7 +212,7 @@ class FactSource(Base):
     thing_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     field: Mapped[str] = mapped_column(String(50), primary_key=True)
     """As in the change log: time_zone, tier, names, asns, bandwidth_gbps ..."""
-    source: Mapped[str] = mapped_column(String(255), default="")
+    source: Mapped[str] = mapped_column(String(255), default="", info=SENTENCE)
     sample: Mapped[bool] = mapped_column(default=False)
     """A guess that nobody confirmed."""
 
@@ -273,7 +273,7 @@ class Proposal(Base):
     first_seen_at: Mapped[datetime] = mapped_column(UtcTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcTime)
     decided_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    decided_by: Mapped[str] = mapped_column(String(100), default="")
+    decided_by: Mapped[str] = mapped_column(String(100), default="", info=NAME)
 
 
 class SourceRun(Base):

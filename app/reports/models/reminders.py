@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueC
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models.people import User
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import NAME, OWN, Base, UtcTime
 from app.mail.models.mails import MailMessage
 from app.registry.models.registry import Site
 
@@ -29,7 +29,7 @@ class ReportReminder(Base):
     step: Mapped[str] = mapped_column(String(30))
     """Which of the reminders: see ``app.reports.rules.reminders``."""
     at: Mapped[datetime] = mapped_column(UtcTime)
-    author: Mapped[str] = mapped_column(String(255))
+    author: Mapped[str] = mapped_column(String(255), info=NAME)
     """Who sent it; ``portal`` = by itself."""
     message_id: Mapped[int] = mapped_column(ForeignKey("mail_messages.id"))
 
@@ -48,10 +48,10 @@ class ReportQuiet(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"), unique=True)
-    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), unique=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), unique=True, info=OWN)
     reason: Mapped[str] = mapped_column(Text)
     since: Mapped[datetime] = mapped_column(UtcTime)
-    author: Mapped[str] = mapped_column(String(255))
+    author: Mapped[str] = mapped_column(String(255), info=NAME)
 
     site: Mapped[Site | None] = relationship(lazy="joined")
     user: Mapped[User | None] = relationship(lazy="joined")

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.models.attached_files import AttachedFile
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import NAME, Base, UtcTime
 from app.registry.models.registry import Site
 
 
@@ -38,7 +38,7 @@ class ReportForm(Base):
     draft."""
     note: Mapped[str] = mapped_column(Text, default="")
     """Why it was made."""
-    author: Mapped[str] = mapped_column(String(255))
+    author: Mapped[str] = mapped_column(String(255), info=NAME)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     published_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When it came into use; None = a draft, which may change."""
@@ -66,16 +66,16 @@ class Report(Base):
     version: Mapped[int] = mapped_column(default=1)
     """Raised by one with each move and each saved field."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
-    created_by: Mapped[str] = mapped_column(String(255))
+    created_by: Mapped[str] = mapped_column(String(255), info=NAME)
     changed_at: Mapped[datetime] = mapped_column(UtcTime)
-    changed_by: Mapped[str] = mapped_column(String(255))
+    changed_by: Mapped[str] = mapped_column(String(255), info=NAME)
     first_submitted_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """This one decides whether it was late: a reopened report is late only if it was."""
     submitted_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When the newest version was signed."""
-    submitted_by: Mapped[str] = mapped_column(String(255), default="")
+    submitted_by: Mapped[str] = mapped_column(String(255), default="", info=NAME)
     accepted_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    accepted_by: Mapped[str] = mapped_column(String(255), default="")
+    accepted_by: Mapped[str] = mapped_column(String(255), default="", info=NAME)
 
     site: Mapped[Site] = relationship(lazy="joined")
     form: Mapped[ReportForm] = relationship()
@@ -106,7 +106,7 @@ class ReportField(Base):
     version: Mapped[int] = mapped_column(default=1)
     """Raised by one each time it is saved."""
     changed_at: Mapped[datetime] = mapped_column(UtcTime)
-    changed_by: Mapped[str] = mapped_column(String(255))
+    changed_by: Mapped[str] = mapped_column(String(255), info=NAME)
 
 
 class ReportVersion(Base):
@@ -125,11 +125,11 @@ class ReportVersion(Base):
     fields: Mapped[str] = mapped_column(Text)
     """The fields as they were, a JSON object of name and value."""
     submitted_at: Mapped[datetime] = mapped_column(UtcTime)
-    submitted_by: Mapped[str] = mapped_column(String(255))
+    submitted_by: Mapped[str] = mapped_column(String(255), info=NAME)
     accepted_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    accepted_by: Mapped[str] = mapped_column(String(255), default="")
+    accepted_by: Mapped[str] = mapped_column(String(255), default="", info=NAME)
     reopened_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    reopened_by: Mapped[str] = mapped_column(String(255), default="")
+    reopened_by: Mapped[str] = mapped_column(String(255), default="", info=NAME)
     reopen_reason: Mapped[str] = mapped_column(Text, default="")
 
 
@@ -143,7 +143,7 @@ class ReportComment(Base):
     report_id: Mapped[int] = mapped_column(ForeignKey("reports.id", ondelete="CASCADE"))
     text: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(UtcTime)
-    author: Mapped[str] = mapped_column(String(255))
+    author: Mapped[str] = mapped_column(String(255), info=NAME)
     author_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models.people import User
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import COPY, OWN, Base, UtcTime
 
 _NOT_DELETED = text("deleted_at IS NULL")
 
@@ -50,7 +50,7 @@ class TicketVisit(Base):
 
     __tablename__ = "ticket_visits"
 
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, info=OWN)
     ticket_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     """No foreign key: its check would wait for anyone who is changing the ticket."""
     version: Mapped[int]
@@ -67,7 +67,7 @@ class BulkChange(Base):
     key: Mapped[str] = mapped_column(String(64))
     """Of the form that was sent: the same one twice changes nothing twice."""
     at: Mapped[datetime] = mapped_column(UtcTime)
-    wanted: Mapped[str] = mapped_column(Text)
+    wanted: Mapped[str] = mapped_column(Text, info=COPY)
     """What was wanted, field by field, as JSON."""
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("bulk_changes.id"), unique=True)
     """The bulk change that this one takes back."""
@@ -87,5 +87,5 @@ class BulkChangeTicket(Base):
     ticket_number: Mapped[int] = mapped_column(ForeignKey("tickets.number"), primary_key=True)
     version: Mapped[int | None]
     """Of the ticket after its change in the log; None = it was not changed."""
-    note: Mapped[str] = mapped_column(Text, default="")
+    note: Mapped[str] = mapped_column(Text, default="", info=COPY)
     """Why it was left out, or what could not be done."""

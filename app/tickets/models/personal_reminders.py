@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import OWN, Base, UtcTime
 
 
 class TicketReminder(Base):
@@ -24,7 +24,9 @@ class TicketReminder(Base):
     )
 
     ticket_number: Mapped[int] = mapped_column(ForeignKey("tickets.number"), primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id"), primary_key=True, index=True, info=OWN
+    )
     due_at: Mapped[datetime] = mapped_column(UtcTime)
     note: Mapped[str] = mapped_column(String(255))
     """What the person wrote for itself; "" = nothing."""

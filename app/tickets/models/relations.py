@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import NAME, Base, UtcTime
 from app.registry.models.registry import Site
 
 
@@ -50,6 +50,6 @@ class Acknowledgement(Base):
     answered_at: Mapped[datetime | None] = mapped_column(UtcTime)
     answered_version: Mapped[int | None]
     """The ticket's version that this answer created: it identifies later changes of the plan."""
-    author: Mapped[str] = mapped_column(String(255), default="")
+    author: Mapped[str] = mapped_column(String(255), default="", info=NAME)
 
     site: Mapped[Site] = relationship(lazy="joined")

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models.partners import Partner
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import ADDRESS, ADDRESSES, NAME, Base, UtcTime
 from app.registry.models.registry import Link, Site
 from app.tickets.models.relations import Acknowledgement
 
@@ -56,7 +56,7 @@ class Ticket(Base):
     type_of_problem: Mapped[str] = mapped_column(String(50))
     affected_vo: Mapped[str] = mapped_column(String(255), default="")
     related_issue: Mapped[str] = mapped_column(String(125), default="")
-    person_in_charge: Mapped[str] = mapped_column(String(254), default="")
+    person_in_charge: Mapped[str] = mapped_column(String(254), default="", info=NAME)
     experiment_specific: Mapped[bool] = mapped_column(default=False)
 
     responsible_site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"), index=True)
@@ -75,15 +75,15 @@ class Ticket(Base):
     """Time of the newest change, strictly increasing, in milliseconds."""
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """Newest move to solved or unsolved, None while open."""
-    last_author: Mapped[str] = mapped_column(String(255))
+    last_author: Mapped[str] = mapped_column(String(255), info=NAME)
 
     created_by_user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
     created_by_partner_id: Mapped[int | None] = mapped_column(ForeignKey("partners.id"), index=True)
-    submitter_name: Mapped[str] = mapped_column(String(255), default="")
-    submitter_mail: Mapped[str] = mapped_column(String(255), default="")
-    submitter_login: Mapped[str] = mapped_column(String(255), default="")
+    submitter_name: Mapped[str] = mapped_column(String(255), default="", info=NAME)
+    submitter_mail: Mapped[str] = mapped_column(String(255), default="", info=ADDRESS)
+    submitter_login: Mapped[str] = mapped_column(String(255), default="", info=NAME)
     submitter_phone: Mapped[str] = mapped_column(String(255), default="")
-    carbon_copy: Mapped[str] = mapped_column(String(255), default="")
+    carbon_copy: Mapped[str] = mapped_column(String(255), default="", info=ADDRESSES)
     origin_system: Mapped[str] = mapped_column(String(255), default="")
     """What the creating partner sent as GHD_Origin_SG: a claim."""
     origin_id: Mapped[str] = mapped_column(String(255), default="", index=True)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models.partners import PartnerAccount
 from app.accounts.models.people import User
-from app.core.models.base import Base, UtcTime
+from app.core.models.base import COPY, Base, UtcTime
 from app.jobs.models.claims import Claimable
 
 
@@ -97,7 +97,7 @@ class WebhookDelivery(Base):
     """Status of the last answer."""
     failure: Mapped[str] = mapped_column(String(30), default="")
     """Why the last attempt failed, or why there are no further attempts."""
-    asked: Mapped[str] = mapped_column(Text, default="")
-    answered: Mapped[str] = mapped_column(Text, default="")
+    asked: Mapped[str] = mapped_column(Text, default="", info=COPY)
+    answered: Mapped[str] = mapped_column(Text, default="", info=COPY)
     """The beginning of the last answer."""
     milliseconds: Mapped[int] = mapped_column(default=0)

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
+from app.accounts.services.people import is_known
 from app.core.rules.access import Actor, Role
 from app.core.rules.errors import NotFound
 from app.registry.models.registry import Link, LinkName, Site, SiteName, SitePrefix
@@ -175,7 +176,7 @@ def _people(session: Session, actor: Actor, typed: str) -> list[Suggestion]:
         return []
     rows = session.execute(
         select(User.name, User.role)
-        .where(_holds(User.name, typed))
+        .where(_holds(User.name, typed), is_known())
         .order_by(_begins_first(User.name, typed), User.name)
         .limit(MAX_SUGGESTIONS)
     )
