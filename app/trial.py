@@ -57,7 +57,9 @@ def try_portal(settings: Settings, expected: Session) -> Sequence[str]:
     Returns what was tried, in words. Raises SettingError for the first answer that is not right.
     """
     # no proxy is in between, and nobody continues a session of this process
-    settings = replace(settings, secret_key=secrets.token_hex(32), trusted_proxies=0)
+    settings = replace(
+        settings, secret_key=secrets.token_hex(32), old_secret_key=None, trusted_proxies=0
+    )
     flask_app = create_app(settings, LONG_STATEMENT_TIMEOUT)
     with (
         _ended(flask_app),

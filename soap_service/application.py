@@ -151,7 +151,7 @@ class SoapDoor:
         }
         with flask_app.app_context():
             engine = self._engine = db.engine
-        self._key = (settings.secret_key or "").encode()
+        self._key = settings.key or b""
         self._headers = [*security_headers(settings.public_url).items()]
         self.journal = Journal(lambda: Session(engine))
         limit = settings.same_calls_per_minute

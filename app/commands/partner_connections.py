@@ -120,8 +120,8 @@ def connect(
             profile=profile,
         )
         if secret:
-            key = current_app.config["PORTAL"].secret_key
-            add_secret(session, by, connection, LOGIN, secret, key and key.encode())
+            key = current_app.config["PORTAL"].key
+            add_secret(session, by, connection, LOGIN, secret, key)
     click.echo(f"{code} is connected: {kind}, {direction}, {profile.tickets} tickets.")
 
 
@@ -181,9 +181,9 @@ def hints(code: str, kind: str | None, *, end_old: bool) -> None:
                 raise Invalid("end_old", "There is no older secret to end")
             end_secret(session, by, connection, live[-1].id)
         else:
-            key = settings.secret_key
+            key = settings.key
             secret = read_password(from_stdin=True)
-            add_secret(session, by, connection, HINT, secret, key and key.encode())
+            add_secret(session, by, connection, HINT, secret, key)
         address = f"{settings.public_url}/hooks/{connection.kind}/{code}"
     if end_old:
         click.echo("The older secret has ended.")

@@ -28,6 +28,7 @@ from app.core.metrics_settings import MetricsSettings
 from app.core.rules.access import USUAL_COPIES_PER_DAY
 from app.core.rules.errors import Invalid, SettingError
 from app.core.rules.quarters import USUAL_DUE_DAYS, Quarter
+from app.core.rules.secret_keys import SecretKey
 from app.core.security_contact_settings import NAMES as SECURITY_CONTACT_NAMES
 from app.core.security_contact_settings import SecurityContactSettings
 from app.core.sign_on_settings import NAMES as SIGN_ON_NAMES
@@ -41,6 +42,8 @@ NAMES = (
     "ALLOWED_HOSTS",
     "SECRET_KEY",
     "SECRET_KEY_FILE",
+    "OLD_SECRET_KEY",
+    "OLD_SECRET_KEY_FILE",
     "ARS_SERVER",
     "TRUSTED_PROXIES",
     "SAME_CALLS_PER_MINUTE",
@@ -98,6 +101,8 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     """Names and addresses, in small letters, to which it answers besides that of ``public_url``."""
     secret_key: str | None = field(default=None, repr=False)
+    old_secret_key: str | None = field(default=None, repr=False)
+    """The secret key before a change: what was written with it is read, nothing is written."""
     ars_server: str = "ggus"
     trusted_proxies: int = 0
     same_calls_per_minute: int = 600
@@ -149,7 +154,8 @@ class Settings:
             port=port,
             public_url=public_url,
             allowed_hosts=_allowed_hosts(values.get("ALLOWED_HOSTS", "")),
-            secret_key=_secret(values.get("SECRET_KEY"), values.get("SECRET_KEY_FILE")),
+            secret_key=_secret("SECRET_KEY", values),
+            old_secret_key=_old_secret(values),
             ars_server=_ars_server(values.get("ARS_SERVER", "ggus")),
             trusted_proxies=_whole_number(
                 "TRUSTED_PROXIES", values.get("TRUSTED_PROXIES", "0"), 0, 9
@@ -187,6 +193,14 @@ class Settings:
             metrics=MetricsSettings.of(values),
             security_contact=SecurityContactSettings.of(values),
         )
+
+    @property
+    def key(self) -> SecretKey | None:
+        """The secret key as bytes, with the old one; None = no secret is set."""
+        if self.secret_key is None:
+            return None
+        old = self.old_secret_key
+        return SecretKey(self.secret_key.encode(), old.encode() if old is not None else None)
 
     def for_trying(self) -> Settings:
         """These settings; without a secret, they are those of a demo.
@@ -283,6 +297,8 @@ def process_environment(settings: Settings) -> dict[str, str]:
         environ["REPORTS_FROM"] = str(settings.reports_from)
     if settings.secret_key is not None:
         environ["SECRET_KEY"] = settings.secret_key
+    if settings.old_secret_key is not None:
+        environ["OLD_SECRET_KEY"] = settings.old_secret_key
     return environ
 
 
@@ -465,20 +481,22 @@ def _sqlite_url(path: Path) -> str:
     return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
 
 
-def _secret(text: str | None, file: str | None) -> str | None:
-    name = "SECRET_KEY"
+def _secret(name: str, values: Mapping[str, str]) -> str | None:
+    """The secret of this name, or the content of the file that ``NAME_FILE`` names."""
+    in_file = f"{name}_FILE"
+    text, file = values.get(name), values.get(in_file)
     if text is not None and file is not None:
-        raise SettingError("SECRET_KEY and SECRET_KEY_FILE are both set; set one of them")
+        raise SettingError(f"{name} and {in_file} are both set; set one of them")
     if file is not None:
-        name = "SECRET_KEY_FILE"
+        name = in_file
         try:
             text = (BASE / file).read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError):
             raise SettingError(
-                "SECRET_KEY_FILE must name a text file that this process can read"
+                f"{in_file} must name a text file that this process can read"
             ) from None
         if not text:
-            raise SettingError("SECRET_KEY_FILE names an empty file; it must hold the secret")
+            raise SettingError(f"{in_file} names an empty file; it must hold the secret")
     if text is None:
         return None
     if text.lower() in _KNOWN_SECRETS:
@@ -488,6 +506,18 @@ def _secret(text: str | None, file: str | None) -> str | None:
     if len(set(text)) < 8:
         raise SettingError(f"{name} must be random: it has fewer than 8 different characters")
     return text
+
+
+def _old_secret(values: Mapping[str, str]) -> str | None:
+    old = _secret("OLD_SECRET_KEY", values)
+    if old is None:
+        return None
+    new = _secret("SECRET_KEY", values)
+    if new is None:
+        raise SettingError("OLD_SECRET_KEY is set, but not SECRET_KEY; set the new secret there")
+    if new == old:
+        raise SettingError("OLD_SECRET_KEY is the same as SECRET_KEY; set the one before it")
+    return old
 
 
 def _demo_secret(path: Path) -> str:

@@ -11,6 +11,7 @@ import pytest
 from app.core import settings as config
 from app.core.folders import PROJECT
 from app.core.rules.errors import SettingError
+from app.core.rules.secret_keys import keys_to_read
 from app.core.settings import NAMES, Settings, process_environment
 
 RANDOM = "0123456789abcdef0123456789abcdef"
@@ -96,6 +97,9 @@ def test_an_empty_value_counts_as_not_set(project: Path) -> None:
         ),
         *(("SECRET_KEY", text) for text in ("changeme", "short", "x" * 64)),
         ("SECRET_KEY_FILE", "no-such-file"),
+        ("OLD_SECRET_KEY", "short"),
+        ("OLD_SECRET_KEY", "0123456789abcdef" * 2),  # without a new one
+        ("OLD_SECRET_KEY_FILE", "no-such-file"),
         *(("OUTBOUND_PRIVATE_HOSTS", text) for text in ("a b", "http://x", "x;y", "-x", "x:80")),
         *(("MAIL_SMTP", text) for text in ("mail", "mail:0", "mail:smtp", "a b:25", "mail:70000")),
         *(("MAIL_FROM", text) for text in ("nobody", "a@b\nBcc: c@d", "<>", "a@b, c@d")),
@@ -264,6 +268,22 @@ def test_both_secrets_are_refused(project: Path) -> None:
         Settings.from_env({"SECRET_KEY": RANDOM, "SECRET_KEY_FILE": "key"})
 
 
+def test_an_old_secret_is_read_in_addition_to_the_new_one(project: Path) -> None:
+    (project / "old").write_text("fedcba9876543210" * 2 + "\n")
+    settings = Settings.from_env({"SECRET_KEY": RANDOM, "OLD_SECRET_KEY_FILE": "old"})
+    assert settings.key == RANDOM.encode()
+    assert keys_to_read(settings.key) == (RANDOM.encode(), b"fedcba9876543210" * 2)
+    assert "fedcba9876543210" not in repr(settings)
+    alone = Settings.from_env({"SECRET_KEY": RANDOM})
+    assert alone.key is not None
+    assert keys_to_read(alone.key) == (RANDOM.encode(),)
+
+
+def test_an_old_secret_that_is_the_new_one_is_refused(project: Path) -> None:
+    with pytest.raises(SettingError, match="OLD_SECRET_KEY is the same as SECRET_KEY"):
+        Settings.from_env({"SECRET_KEY": RANDOM, "OLD_SECRET_KEY": RANDOM})
+
+
 def test_serving_needs_a_secret(project: Path) -> None:
     with pytest.raises(SettingError, match="SECRET_KEY"):
         Settings.from_env({}).for_serving()
@@ -357,6 +377,7 @@ def test_no_setting_is_lost_on_the_way_to_a_process(project: Path) -> None:
         "PUBLIC_URL": "https://portal.example",
         "ALLOWED_HOSTS": "other.example",
         "SECRET_KEY": "0123456789abcdef" * 2,
+        "OLD_SECRET_KEY": "0123456789ABCDEF" * 2,
         "ARS_SERVER": "other",
         "TRUSTED_PROXIES": "2",
         "SAME_CALLS_PER_MINUTE": "11",
@@ -401,7 +422,10 @@ def test_no_setting_is_lost_on_the_way_to_a_process(project: Path) -> None:
         "SECURITY_CONTACT": "mailto:security@example.org",
         "SECURITY_CONTACT_UNTIL": "2027-06-30",
     }
-    others = {"SECRET_KEY_FILE", "MAIL_PASSWORD_FILE", "SIGN_ON_CLIENT_SECRET_FILE"}
+    others = {
+        *("SECRET_KEY_FILE", "OLD_SECRET_KEY_FILE", "MAIL_PASSWORD_FILE"),
+        "SIGN_ON_CLIENT_SECRET_FILE",
+    }
     one_language = {"MAIL_LANGUAGE"}  # a test has no second one to choose
     assert given.keys() | others | one_language == {*NAMES}, "a new setting belongs here"
     settings = Settings.from_env(given)

@@ -30,6 +30,8 @@ def complete(flask_app: Flask, statement_timeout: int) -> None:
     secure = settings.public_url.startswith("https://")
     flask_app.config.from_mapping(
         SECRET_KEY=settings.secret_key,
+        # for the cookies of open browsers; Flask signs with the new key
+        SECRET_KEY_FALLBACKS=[settings.old_secret_key] if settings.old_secret_key else None,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=(
             # what a statement was given (addresses, texts, hashes) never stands in a log
@@ -42,6 +44,10 @@ def complete(flask_app: Flask, statement_timeout: int) -> None:
         # The token lives as long as its session; a page that was open for a day still works.
         WTF_CSRF_TIME_LIMIT=None,
     )
+    if settings.old_secret_key:
+        # for forms of open pages; itsdangerous reads with each of them and signs with the last one
+        keys = [settings.old_secret_key, settings.secret_key]
+        flask_app.config["WTF_CSRF_SECRET_KEY"] = keys
     db.init_app(flask_app)
     with flask_app.app_context():
         configure_engine(db.engine, statement_timeout)

@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.core.rules.access import Actor, Door, Writer
 from app.core.rules.addresses import kept_address
+from app.core.rules.secret_keys import SecretKey
 from app.core.services.security_log import log_event
 from app.core.settings import Settings
 from app.core.web.times import now
@@ -66,10 +67,11 @@ def remote() -> str:
     return kept_address(request.remote_addr)
 
 
-def secret_key() -> bytes:
-    """The portal's secret."""
+def secret_key() -> SecretKey:
+    """The portal's secret, with the old one if one is still read."""
     key: str = current_app.config["SECRET_KEY"]
-    return key.encode()
+    old: list[str] = current_app.config["SECRET_KEY_FALLBACKS"] or []
+    return SecretKey(key.encode(), old[0].encode() if old else None)
 
 
 def local_path(path: str, method: str = "GET") -> str:

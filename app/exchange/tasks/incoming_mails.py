@@ -48,5 +48,5 @@ def addresses_of(settings: Settings) -> tuple[str, ...]:
 
 def ours_of(settings: Settings) -> Ours:
     """What identifies the portal's own mails. The settings contain a secret."""
-    assert settings.secret_key is not None
-    return Ours(settings.secret_key.encode(), addresses_of(settings))
+    assert settings.key is not None
+    return Ours(settings.key, addresses_of(settings))

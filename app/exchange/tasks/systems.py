@@ -26,7 +26,7 @@ from app.jobs.tasks.context import Context
 
 def open_system(context: Context, session: Session, connection: Connection) -> PartnerSystem:
     """The client of a connection's system. Raises ``Invalid`` if its secret is missing."""
-    kind, key = kind_named(connection.kind), (context.settings.secret_key or "").encode()
+    kind, key = kind_named(connection.kind), context.settings.key or b""
     rows = live_secrets(session, connection, LOGIN)
     if is_notified_by_mail(connection):
         rows = ()

@@ -24,6 +24,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from app.core.rules.language import _, counted, said_word
+from app.core.rules.secret_keys import keys_to_read
 from app.mail.rules.reply_addresses import reply_address
 from app.tickets.rules.reminders import REMINDER
 from app.tickets.rules.tickets import State
@@ -199,9 +200,11 @@ def stop_token(key: bytes, mail_id: int, address_key: str) -> str:
 
 
 def is_stop_token(key: bytes, token: str, mail_id: int, address_key: str) -> bool:
-    """Return whether the token belongs to this mail."""
-    return hmac.compare_digest(
-        token.encode("utf-8", "replace"), stop_token(key, mail_id, address_key).encode()
+    """Return whether the token belongs to this mail, also if the old secret key signed it."""
+    given = token.encode("utf-8", "replace")
+    return any(
+        hmac.compare_digest(given, stop_token(one, mail_id, address_key).encode())
+        for one in keys_to_read(key)
     )
 
 

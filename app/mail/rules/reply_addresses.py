@@ -13,6 +13,8 @@ import hmac
 import re
 from typing import Final
 
+from app.core.rules.secret_keys import keys_to_read
+
 PERSON, MAIL, CONNECTION = "u", "m", "c"
 """Prefix of the holder's key: a person; the recipient of that mail; the partner of that
 connection."""
@@ -33,11 +35,15 @@ def reply_address(key: bytes, mailbox: str, number: int, holder: str) -> str:
 
 
 def given_in(key: bytes, text: str) -> set[tuple[int, str]]:
-    """Ticket and holder of each address in ``text`` that was issued with ``key``."""
+    """Ticket and holder of each address in ``text`` that was issued with ``key``, or with the old
+    secret key."""
     found = set()
     for number, holder, signature in _TOKEN.findall(text):
-        expected = _signature(key, int(number), holder.lower())
-        if hmac.compare_digest(signature.lower(), expected):
+        given = signature.lower()
+        if any(
+            hmac.compare_digest(given, _signature(one, int(number), holder.lower()))
+            for one in keys_to_read(key)
+        ):
             found.add((int(number), holder.lower()))
     return found
 

@@ -161,8 +161,8 @@ class PostOffice:
         until: datetime,
         counts: Counts,
     ) -> None:
-        assert settings.secret_key is not None, "mails are signed"
-        mail, key = settings.mail, settings.secret_key.encode()
+        assert settings.key is not None, "mails are signed"
+        mail, key = settings.mail, settings.key
         sender = Sender(mail.from_name, mail.from_address, settings.public_url, key, mail.reply_to)
         retry = timedelta(seconds=mail.retry)
         written = self._written(session, sender, number, until, counts)

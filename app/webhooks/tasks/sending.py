@@ -132,8 +132,8 @@ class WebhookSender:
     def _attempt(self, delivery: int) -> Attempt | None:
         settings, now = self._settings, self._context.now()
         assert settings is not None
-        assert settings.secret_key is not None
-        key = settings.secret_key.encode()
+        key = settings.key
+        assert key is not None
         with self._context.reading() as session:
             found = outgoing(session, delivery, key, settings.public_url, now)
         if not isinstance(found, Outgoing):
