@@ -31,6 +31,10 @@ MODULES: Final[Mapping[str, tuple[str, str]]] = {
         "Partners: their accounts, and connections to their systems.",
     ),
     "person": ("person", "Delete the personal data of somebody who left."),
+    "reseal": (
+        "reseal",
+        "Encrypt stored secrets again, with SECRET_KEY instead of OLD_SECRET_KEY.",
+    ),
     "restore": (
         "backup",
         "Restore the database from FILE, written by `flask backup`; stop the portal first.",

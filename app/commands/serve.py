@@ -12,14 +12,13 @@ from time import monotonic, process_time
 
 import click
 from flask import current_app
-from sqlalchemy import make_url, select
+from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
 from app import demo
-from app.accounts.models.partners import Partner
-from app.accounts.models.people import User
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand
+from app.commands.reseal import unreadable
 from app.commands.search import write_missing_words
 from app.core.database.schema import misfit, need_fitting_schema, revision_of
 from app.core.database.transactions import transaction
@@ -28,11 +27,9 @@ from app.core.rules.errors import SettingError
 from app.core.services.sealing import key_fits, publish_key
 from app.core.settings import Settings, is_loopback, process_environment
 from app.core.web.extensions import db
-from app.exchange.models.connections import Connection, ConnectionSecret
 from app.reference.seed import seed_reference
 from app.reports.services.first_quarter import ask_reports_from
 from app.server.sockets import open_sockets, serving_command
-from app.webhooks.models.webhooks import WebhookSecret
 from soap_service.addresses import wsdl_urls
 
 
@@ -81,10 +78,13 @@ def _prepare(settings: Settings, *, new_key: bool) -> None:
     if settings.demo and not demo.is_demo(session):
         _say("Writing demo data, which takes some seconds.")
     with transaction(session):
-        unreadable = use_key(session, settings, new_key=new_key)
+        lost = use_key(session, settings, new_key=new_key)
         seed_first(session, settings)
-    if unreadable:
-        _say(f"SECRET_KEY is new. Secrets to be set again: {', '.join(unreadable)}.")
+    if lost:
+        _say(f"SECRET_KEY is new. Secrets to be set again: {', '.join(lost)}.")
+    elif settings.key is not None and (lost := unreadable(session, settings.key)):
+        _say(f"Secrets that no key decrypts: {', '.join(lost)}. Set each again, or OLD_SECRET_KEY.")
+    session.rollback()
     write_missing_words(session)
     _say("\n".join([*greeting(settings), *warnings(settings, command_writer().now.date())]))
     db.session.remove()
@@ -138,49 +138,27 @@ def seed_first(session: Session, settings: Settings) -> None:
         )
     if settings.reports_from is not None:
         ask_reports_from(session, settings.reports_from)
-    if settings.secret_key is not None:
-        publish_key(session, settings.secret_key.encode())
+    if settings.key is not None:
+        publish_key(session, settings.key)
 
 
 def use_key(session: Session, settings: Settings, *, new_key: bool) -> Sequence[str]:
-    """Make SECRET_KEY the key of stored secrets; if they were sealed with another one, return the
-    names of what has secrets sealed with it. Raises ``SettingError`` where there is such and
-    ``new_key`` is not said: after a restore with the wrong key all of them would be lost without a
-    word."""
-    key = (settings.secret_key or "").encode()
-    if settings.secret_key is None or key_fits(session, key) in (None, True):
+    """Make SECRET_KEY the key of stored secrets; if they were sealed with a key that is neither it
+    nor OLD_SECRET_KEY, return the names of what has secrets that cannot be read. Raises
+    ``SettingError`` where there is such and ``new_key`` is not said: after a restore with the wrong
+    key all of them would be lost without a word."""
+    if settings.key is None or key_fits(session, settings.key) in (None, True):
         return ()
-    sealed = _sealed(session)
+    sealed = unreadable(session, settings.key)
     if sealed and not new_key:
         raise SettingError(
             f"SECRET_KEY is not the one with which {len(sealed)} stored secrets were encrypted"
-            f" ({', '.join(sealed[:3])}{', ...' if len(sealed) > 3 else ''}); set that one, or"
-            " `flask serve --new-key` where it is lost: each of them is then to be set again"
+            f" ({', '.join(sealed[:3])}{', ...' if len(sealed) > 3 else ''}); set that one, or, if"
+            " SECRET_KEY was changed on purpose, set it as OLD_SECRET_KEY, or `flask serve"
+            " --new-key` where it is lost: each of them is then to be set again"
         )
-    publish_key(session, key, replace=True)
+    publish_key(session, settings.key, replace=True)
     return sealed
-
-
-def _sealed(session: Session) -> Sequence[str]:
-    """What has a live secret that is encrypted: connections with partners, webhooks, and people
-    with a code of a second factor."""
-    connections = session.execute(
-        select(Partner.code, Connection.kind)
-        .join(Connection, Connection.partner_id == Partner.id)
-        .join(ConnectionSecret, ConnectionSecret.connection_id == Connection.id)
-        .where(ConnectionSecret.ended_at.is_(None))
-        .distinct()
-        .order_by(Partner.code, Connection.kind)
-    )
-    webhooks = session.scalars(
-        select(WebhookSecret.webhook_id).distinct().order_by(WebhookSecret.webhook_id)
-    )
-    people = session.scalars(select(User.name).where(User.totp_secret != "").order_by(User.name))
-    return [
-        *(f"connection {code} {kind}" for code, kind in connections),
-        *(f"webhook {number}" for number in webhooks),
-        *(f"second factor of {name}" for name in people),
-    ]
 
 
 def _settings() -> Settings:

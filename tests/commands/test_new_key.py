@@ -13,7 +13,7 @@ from app.core.rules.errors import Invalid, SettingError
 from app.core.services.sealing import key_fits, publish_key
 from app.core.settings import Settings
 from app.exchange.services.connections.connections import connect
-from app.exchange.services.connections.secrets import LOGIN, add_secret
+from app.exchange.services.connections.secrets import LOGIN, add_secret, live_secrets, opened
 from tests.cast import Cast, writer
 from tests.harness.server import test_settings
 
@@ -51,14 +51,32 @@ def test_a_wrong_key_ends_the_start_in_one_line_and_changes_nothing(
         start(session, OTHER)
     assert str(refused.value) == (
         "SECRET_KEY is not the one with which 1 stored secrets were encrypted (connection NREN-A"
-        " zammad); set that one, or `flask serve --new-key` where it is lost: each of them is then"
-        " to be set again"
+        " zammad); set that one, or, if SECRET_KEY was changed on purpose, set it as"
+        " OLD_SECRET_KEY, or `flask serve --new-key` where it is lost: each of them is then to be"
+        " set again"
     )
     assert key_fits(session, key_of(FIRST))
     session.rollback()
     assert start(session, OTHER, new_key=True) == ["connection NREN-A zammad"]
     assert start(session, OTHER) == [], "said once"
     assert key_fits(session, key_of(OTHER))
+
+
+def test_a_start_with_both_keys_loses_nothing(session: Session, cast: Cast) -> None:
+    start(session, FIRST)
+    with transaction(session):
+        by, url = writer(cast.admin), "https://b.example"
+        made = connect(session, by, "NREN-A", "zammad", url=url, direction="both")
+        add_secret(session, by, made, LOGIN, "a token of theirs", key_of(FIRST))
+    both = replace(OTHER, old_secret_key=FIRST.secret_key)
+    with transaction(session):
+        assert use_key(session, both, new_key=False) == ()
+        assert both.key is not None
+        publish_key(session, both.key)
+    assert key_fits(session, key_of(OTHER)), "what is set from now on needs the new key"
+    session.rollback()
+    (row,) = live_secrets(session, made, LOGIN)
+    assert opened(row, both.key) == "a token of theirs"
 
 
 def test_nobody_replaces_the_key_by_the_way(session: Session, cast: Cast) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, false, 
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models.partners import PartnerAccount
-from app.core.models.base import OWN, Base, UtcTime
+from app.core.models.base import IS_SEALED, OWN, Base, UtcTime
 from app.registry.models.registry import Site
 
 
@@ -28,7 +28,7 @@ class User(Base):
     mail: Mapped[str] = mapped_column(String(254), default="")
     mail_choice: Mapped[str] = mapped_column(String(10), default="each", server_default="each")
     """Which mails about tickets the person gets: each, digest or never."""
-    totp_secret: Mapped[str] = mapped_column(String(255), default="")
+    totp_secret: Mapped[str] = mapped_column(String(255), default="", info=IS_SEALED)
     """Secret of the second factor, encrypted with a key from the portal's secret; "" = none."""
     totp_since: Mapped[datetime | None] = mapped_column(UtcTime)
     """When the second factor was confirmed by a first code; None = not in use."""

@@ -3,7 +3,7 @@
 A passkey is one, too (``passkeys``); recovery codes replace either of them.
 
 The secret lies encrypted with a key made from the portal's secret: a copy of the database alone
-makes no codes. A new secret of the portal makes all of them unreadable; recovery codes still
+makes no codes. Without the secret of the portal they are unreadable; recovery codes still
 work, and an admin can remove a second factor.
 """
 
@@ -15,8 +15,9 @@ import hmac
 import re
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pyotp
 from sqlalchemy import delete, exists, func, select, update
@@ -31,7 +32,9 @@ from app.core.models.changes import PortalFact
 from app.core.rules.access import ActorKind, Role, Writer, require_admin
 from app.core.rules.errors import Forbidden, Invalid
 from app.core.rules.language import _
+from app.core.rules.secret_keys import keys_to_read
 from app.core.services.changes import FieldChange, record_change
+from app.core.services.resealing import SealedColumn
 from app.core.services.security_log import log_on_commit
 
 if TYPE_CHECKING:
@@ -79,12 +82,8 @@ def begin_setup(session: Session, by: Writer, name: str, key: bytes) -> None:
 
 def secret_of(user: User, key: bytes) -> str:
     """The secret as text that an app takes (base32); raises ``Invalid`` if it is unreadable."""
-    from cryptography.exceptions import InvalidTag  # 7 MiB, which few logins need
-
-    try:
-        sealed = base64.b64decode(user.totp_secret)
-        opened = _cipher(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], _place(user))
-    except (InvalidTag, ValueError):
+    secret = _opened(user, key)
+    if secret is None:
         raise Invalid(
             "code",
             _(
@@ -92,8 +91,8 @@ def secret_of(user: User, key: bytes) -> str:
                 " its codes cannot be checked. Use a recovery code, or ask an admin to turn"
                 " off the second factor"
             ),
-        ) from None
-    return opened.decode()
+        )
+    return secret
 
 
 def address_of(user: User, key: bytes) -> str:
@@ -363,6 +362,18 @@ def _record(session: Session, by: Writer, user: User, fields: Sequence[FieldChan
     return record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)
 
 
+def _opened(user: User, key: bytes) -> str | None:
+    """The secret as text; None where neither ``key`` nor the old one opens it."""
+    from cryptography.exceptions import InvalidTag  # 7 MiB, which few logins need
+
+    for one in keys_to_read(key):
+        with suppress(InvalidTag, ValueError):
+            sealed = base64.b64decode(user.totp_secret)
+            opened = _cipher(one).decrypt(sealed[:_NONCE], sealed[_NONCE:], _place(user))
+            return opened.decode()
+    return None
+
+
 def _cipher(key: bytes) -> AESGCM:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     from cryptography.hazmat.primitives.hashes import SHA256
@@ -382,3 +393,13 @@ def _encrypted(secret: str, user: User, key: bytes) -> str:
     return base64.b64encode(
         nonce + _cipher(key).encrypt(nonce, secret.encode(), _place(user))
     ).decode()
+
+
+SEALED: Final = SealedColumn(
+    "second factors",
+    User.totp_secret,
+    read=_opened,
+    write=_encrypted,
+    name=lambda _session, user: f"second factor of {user.name}",
+)
+"""For ``flask reseal``."""

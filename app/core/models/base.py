@@ -36,6 +36,9 @@ COPY: Final[dict[Any, Any]] = {"person": "copy"}
 """``info`` of a column with a copy (text or JSON) of what is recorded, shown or sent elsewhere."""
 OWN: Final[dict[Any, Any]] = {"person": "own"}
 """``info`` of a column with the key of the person who alone needs the row."""
+IS_SEALED: Final[dict[Any, Any]] = {"sealed": True}
+"""``info`` of a column whose values are encrypted with the portal's secret key: ``flask reseal``
+has to know it."""
 
 
 class UtcTime(TypeDecorator[datetime]):

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models.partners import Partner
-from app.core.models.base import COPY, NAME, Base, UtcTime
+from app.core.models.base import COPY, IS_SEALED, NAME, Base, UtcTime
 
 
 class Connection(Base):
@@ -96,7 +96,7 @@ class ConnectionSecret(Base):
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), index=True)
     use: Mapped[str] = mapped_column(String(10))
     """login (password or token) or hint (the key of their webhooks)."""
-    sealed: Mapped[str] = mapped_column(Text)
+    sealed: Mapped[str] = mapped_column(Text, info=IS_SEALED)
     """Encrypted with a key derived from the portal's secret."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models.partners import PartnerAccount
 from app.accounts.models.people import User
-from app.core.models.base import COPY, Base, UtcTime
+from app.core.models.base import COPY, IS_SEALED, Base, UtcTime
 from app.jobs.models.claims import Claimable
 
 
@@ -60,7 +60,7 @@ class WebhookSecret(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id"), index=True)
-    sealed: Mapped[str] = mapped_column(Text)
+    sealed: Mapped[str] = mapped_column(Text, info=IS_SEALED)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
 

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.core.rules.webhooks import new_secret
-from app.core.services.sealing import publish_key, seal, unseal
+from app.core.services.resealing import SealedColumn
+from app.core.services.sealing import publish_key, seal, seal_with, unseal
 from app.webhooks.models.webhooks import Webhook, WebhookSecret
 
 LIVE_SECRETS: Final = 2
@@ -53,3 +54,13 @@ def make_secret(session: Session, webhook: Webhook, now: datetime, key: bytes) -
 
 def _place(row: WebhookSecret) -> str:
     return f"webhook {row.webhook_id} secret {row.id}"
+
+
+SEALED: Final = SealedColumn(
+    "secrets of webhooks",
+    WebhookSecret.sealed,
+    read=lambda row, key: unseal(row.sealed, _place(row), key),
+    write=lambda secret, row, key: seal_with(key, secret, _place(row)),
+    name=lambda _session, row: f"webhook {row.webhook_id}",
+)
+"""For ``flask reseal``."""

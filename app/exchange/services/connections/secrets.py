@@ -15,7 +15,8 @@ from app.core.rules.access import Writer, require_admin
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
 from app.core.rules.texts import checked_text
-from app.core.services.sealing import publish_key, seal, unseal
+from app.core.services.resealing import SealedColumn
+from app.core.services.sealing import publish_key, seal, seal_with, unseal
 from app.core.services.security_log import log_on_commit
 from app.exchange.models.connections import Connection, ConnectionSecret
 from app.exchange.services.connections.connections import CONNECTION, MANAGE, record, require_live
@@ -90,3 +91,19 @@ def opened(row: ConnectionSecret, key: bytes) -> str:
 
 def _place(row: ConnectionSecret) -> str:
     return f"connection {row.connection_id} secret {row.id}"
+
+
+def _name(session: Session, row: ConnectionSecret) -> str:
+    connection = session.get_one(Connection, row.connection_id)
+    return f"connection {connection.partner.code} {connection.kind}"
+
+
+SEALED: Final = SealedColumn(
+    "secrets of connections",
+    ConnectionSecret.sealed,
+    read=lambda row, key: unseal(row.sealed, _place(row), key),
+    write=lambda secret, row, key: seal_with(key, secret, _place(row)),
+    name=_name,
+    is_used=lambda row: row.ended_at is None,
+)
+"""For ``flask reseal``."""
