@@ -20,11 +20,11 @@ import app.tables  # noqa: F401  # every table, marked columns included
 from app.accounts.models.people import User
 from app.commands.reseal import SEALED
 from app.core.database.transactions import transaction
+from app.core.folders import PROJECT
 from app.core.models.base import Base
 from app.core.rules.secret_keys import SecretKey
 from app.core.services.resealing import reseal as reseal_column
 from app.core.services.sealing import key_fits
-from app.core.settings import PROJECT
 from app.exchange.adapters.zammad.hints import signature_of
 from app.exchange.models.connections import Connection, ConnectionSecret
 from app.exchange.services.connections.connections import connect

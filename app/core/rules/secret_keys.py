@@ -10,7 +10,7 @@ from typing import Self
 
 
 class SecretKey(bytes):
-    """The portal's secret key; ``old`` is the one before it, None = there is none to read."""
+    """The portal's secret key; ``old`` is the one before it, None = not set."""
 
     old: bytes | None
 
