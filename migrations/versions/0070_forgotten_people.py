@@ -50,7 +50,7 @@ def _forgets() -> dict[str, str]:
     """By table, what an update may do."""
     changes = _of_actor(
         *("id", "kind", "thing_id", "version", "at", "actor_kind", "actor_id", "partner_id"),
-        *("claims", "door", "request_digest"),
+        *("claims", "door", "request_digest", "traceparent"),
     )
     texts = {
         one: f"coalesce(NEW.{one}, '') LIKE '%former person %'"

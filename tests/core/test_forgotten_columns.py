@@ -111,7 +111,7 @@ _NOBODY: Final = """
     attachments: media_type digest
     bulk_changes: key
     changed_fields: field
-    changes: request_digest
+    changes: request_digest traceparent
     connection_secrets: sealed
     connections: cursor fields_there
     event_imports: digest zone
