@@ -83,7 +83,7 @@ def restore_backup(engine: Engine, file: Path, *, force: bool = False) -> Manife
 def newest_backup(folder: Path) -> Path:
     """The file of a folder that was written last; hidden ones are backups that did not end.
 
-    Raises SettingError where there is none.
+    Raises SettingError if the folder contains no file.
     """
     with _troubles_reported():
         files = [

@@ -98,8 +98,8 @@ def _at_work(trace: Trace) -> Iterator[Trace]:
 
 
 def _read(text: str, component: str = "") -> Trace | None:
-    """A ``traceparent``, whose parent id is read as the id of a request; None = it is none. Of its
-    flags only the one that version 00 knows is passed on."""
+    """A ``traceparent``, whose parent id is read as the id of a request; None = it is not valid.
+    Of its flags only the one that version 00 knows is passed on."""
     found = _FORM.fullmatch(text) if 0 < len(text) <= _MAX_LENGTH else None
     if found is None or (found["version"] == "00" and found["more"] is not None):
         return None

@@ -57,7 +57,7 @@ _MEANINGS: Final[Mapping[ShownState, str]] = {
     ShownState.SUBMITTED: _("signed by the site; its numbers no longer change"),
     ShownState.ACCEPTED: _("accepted by an operator or admin"),
     ShownState.REOPENED: _("signed before, then reopened for changes"),
-    ShownState.NOT_YET: _("quarter ongoing, no report needed before it ends"),
+    ShownState.NOT_YET: _("quarter ongoing; the report is due after it ends"),
     ShownState.NOT_REQUIRED: _("the site was not a T1, or reports did not exist yet"),
 }
 

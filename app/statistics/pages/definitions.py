@@ -252,9 +252,9 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "If a person linked or unlinked a ticket, no recalculation changes that."
             ),
             _(
-                "For each event, the portal stores at most %(max_kept)s matches of each kind: those "
-                "with the tickets whose time starts last (of several with the same start, those "
-                "with the higher numbers). It also stores the match with the ticket that was "
+                "For each event, the portal stores at most %(max_kept)s matches of each kind: "
+                "those with the tickets whose time starts last (of several with the same start, "
+                "those with the higher numbers). It also stores the match with the ticket that was "
                 "created first, and every match that a person added or removed. "
                 "This selection does not change any figure.",
                 max_kept=MAX_KEPT,

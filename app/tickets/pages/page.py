@@ -129,7 +129,8 @@ def page_of(
         no_moves=""
         if refusal
         else _(
-            "This state is final. You can still comment, attach files, and link or merge the ticket."
+            "This state is final. You can still comment, attach files, and link or merge the"
+            " ticket."
         ),
         may_write=refusal is None,
         no_write=refusal,
