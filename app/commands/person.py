@@ -19,7 +19,7 @@ from app.core.web.extensions import db
 
 @click.group("person", cls=PortalGroup)
 def person() -> None:
-    """A person who left."""
+    """Delete the personal data of somebody who left."""
 
 
 @person.command("forget", cls=PortalCommand)

@@ -107,7 +107,7 @@ def filter_in_words(text: str) -> str:
         " · ",
         (
             _(
-                "%(label)s %(listed)s",
+                "%(label)s: %(listed)s",
                 label=LABELS[name],
                 listed=joined(
                     ", ", (said_word(one) if name in _CHOICES else one for one in values)
