@@ -200,7 +200,7 @@ def newest_change(session: Session) -> int:
     return session.scalar(select(func.max(Change.id))) or 0
 
 
-def trace_of(session: Session, change_id: int | None) -> str:
+def traceparent_of(session: Session, change_id: int | None) -> str:
     """The ``traceparent`` of the request that wrote a change, as ``app.core.traces.resumed`` takes
     it; "" = none is known."""
     if change_id is None:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
-from app.core.services.changes import trace_of
+from app.core.services.changes import traceparent_of
 from app.exchange.adapters.kinds import kind_named
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import ExchangeEntry, TicketPair
@@ -499,7 +499,7 @@ def _begun(
         entry.id,
         outgoing,
         left=left,
-        trace=trace_of(session, entry.change_id),
+        trace=traceparent_of(session, entry.change_id),
     )
 
 

@@ -20,7 +20,7 @@ from app.core.rules.access import Actor, Writer, require_operator
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.hooks import Hook
 from app.core.rules.language import _, mailed
-from app.core.services.changes import FieldChange, record_change, trace_of
+from app.core.services.changes import FieldChange, record_change, traceparent_of
 from app.core.traces import request_of
 from app.jobs.rules.jobs import growing_pause
 from app.jobs.services.claims import claim, claimed
@@ -107,7 +107,7 @@ def post_of(session: Session, sender: Sender, mail_id: int, *, to_show: bool = F
         calendar_method=method,
         is_stoppable=is_stoppable,
         reply_to=sender.reply_to(mail.ticket_number, _holder(mail), to_show=to_show),
-        request_id="" if to_show else request_of(trace_of(session, mail.change_id)),
+        request_id="" if to_show else request_of(traceparent_of(session, mail.change_id)),
     )
 
 

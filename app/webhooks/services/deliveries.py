@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session, aliased
 
 from app.core.models.changes import Change
 from app.core.rules.webhooks import signed_headers
-from app.core.services.changes import trace_of
 from app.jobs.services.claims import claim, claimed
 from app.tickets.rules.fields import BY_NAME
 from app.tickets.services.diaries import INTERNAL, PUBLIC
@@ -130,15 +129,16 @@ def outgoing(
     webhook = session.get(Webhook, delivery.webhook_id)
     if webhook is None:
         return None
-    content = _content(session, webhook, delivery, public_url)
+    change = session.get(Change, delivery.change_id) if delivery.kind != TEST else None
+    content = _content(session, webhook, delivery, change, public_url)
     if content is None:
         return Attempt(None, "", 0, Failure.RIGHTS)
     live = opened_secrets(session, webhook, key)
     if not live:
         return Attempt(None, "", 0, Failure.KEY)
     headers = signed_headers(delivery.key, now, content, live)
-    trace = trace_of(session, delivery.change_id)
-    return Outgoing(delivery.id, webhook.url, content, headers, trace)
+    trace = change.traceparent if change is not None else None
+    return Outgoing(delivery.id, webhook.url, content, headers, trace or "")
 
 
 def forget_deliveries(session: Session, now: datetime, limit: int) -> int:
@@ -247,12 +247,15 @@ def _end_turn(session: Session, webhook: Webhook, now: datetime) -> None:
 
 
 def _content(
-    session: Session, webhook: Webhook, delivery: WebhookDelivery, public_url: str
+    session: Session,
+    webhook: Webhook,
+    delivery: WebhookDelivery,
+    change: Change | None,
+    public_url: str,
 ) -> bytes | None:
     if delivery.kind == TEST:
         return test_message(delivery.key, delivery.created_at, webhook.name)
     actor = actor_of(session, webhook)
-    change = session.get(Change, delivery.change_id)
     if actor is None or change is None:
         return None
     found = next(iter(readable_changes(session, actor, [change], true())), None)
