@@ -19,7 +19,7 @@ from app.core.database.transactions import transaction
 from app.core.folders import PROJECT
 from app.core.metrics_settings import MetricsSettings
 from app.core.rules.errors import SettingError
-from app.core.services.backups import note_not_verified, note_verified
+from app.core.services.backups import VERIFIED_WITHIN, note_not_verified, note_verified
 from app.events.models.events import EventSource
 from app.jobs.services.queue import enqueue
 from app.jobs.services.workers import greet_worker
@@ -274,6 +274,12 @@ def test_rules_and_dashboard_name_only_metrics_that_exist(watched: Flask) -> Non
     for used in (_names((_PROMETHEUS / "lhcopn-portal.yml").read_text()), _names(queries)):
         assert used
         assert used <= known
+
+
+def test_the_page_and_the_alert_call_a_verified_backup_old_at_the_same_age() -> None:
+    rules = (_PROMETHEUS / "lhcopn-portal.yml").read_text()
+    (seconds,) = re.findall(r"lhcopn_backup_verified_age_seconds\) > (\d+)", rules)
+    assert timedelta(seconds=int(seconds)) == VERIFIED_WITHIN
 
 
 def _promtool(*arguments: str, given: str = "") -> str:
