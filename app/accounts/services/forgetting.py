@@ -157,10 +157,10 @@ def _contains(one: Any, former: Former) -> ColumnElement[bool]:
 
 
 def _delete_own(session: Session, former: Former) -> int:
-    requests = select(Identity.full_name, Identity.subject).where(
+    identities = select(Identity.full_name, Identity.subject).where(
         Identity.user_id == former.user_id
     )
-    names = {text for row in session.execute(requests) for text in row if text}
+    names = {text for row in session.execute(identities) for text in row if text}
     changed = _count(
         session,
         delete(SignOnRequest).where(

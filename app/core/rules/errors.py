@@ -309,4 +309,5 @@ def without_content(error: BaseException) -> str:
     contain secrets."""
     said = getattr(error, "orig", None) or error
     text = getattr(getattr(said, "diag", None), "message_primary", None) or str(said)
+    # after these words SQLAlchemy repeats the error that ended the transaction, with its statement
     return " ".join(text.partition("Original exception was:")[0].split())
