@@ -773,7 +773,8 @@ ROWS: Final[Sequence[Row]] = (
         ("tests/test_never_fine.py::test_no_open_ticket_and_no_due_report_are_said_only_of_none",),
     ),
     Row(
-        "Until a worker runs, tickets are not closed automatically and no reminders or emails"
+        "Until a worker runs, tickets are not closed automatically, numbers are not recalculated,"
+        " and no reminders or emails"
         " are sent. Nothing is lost: the next worker catches up. <code>flask serve</code>"
         " starts a worker unless <code>WORKER=0</code> is set; <code>flask worker</code>"
         " starts only a worker.",

@@ -115,7 +115,7 @@ _OPERATOR: Final = (
     ),
     _desk(
         Desk.ANSWER_MISSING,
-        _("Changes awaiting sign-off"),
+        _("Changes awaiting acceptance"),
         _("waiting for at least one site; oldest first"),
         "created",
     ),
@@ -136,7 +136,7 @@ _REPORTER: Final = (
     ),
     _desk(
         Desk.MY_ANSWER,
-        _("Changes awaiting your sign-off"),
+        _("Changes awaiting your acceptance"),
         _("oldest first"),
         "created",
     ),
@@ -296,7 +296,10 @@ def _running() -> Running:
     )
     words = ""
     if not workers.living:
-        words = _("No worker is active: emails, reminders and automatic closing are on hold")
+        words = _(
+            "No worker is active: emails, reminders, recalculation and automatic closing are"
+            " on hold"
+        )
         if workers.silent_minutes is not None:
             words += _(" (for %(silent_minutes)s min)", silent_minutes=workers.silent_minutes)
     elif failing:

@@ -254,7 +254,7 @@ def finding_of(table: MatchingTable, moment: datetime) -> str:
 def _said_of(quarter: Quarter, moment: datetime) -> str:
     if quarter.is_future(moment):
         return _("not started")
-    return _("ongoing") if quarter.is_partial(moment) else ""
+    return _("so far") if quarter.is_partial(moment) else ""
 
 
 def _row(row: TableRow, table: MatchingTable) -> ShownRow:

@@ -51,6 +51,9 @@ class Freshness:
     """Changes of the log after the cursor; not all of them affect the figures."""
     stale: int = 0
     """Links and sites that are marked and not recomputed yet."""
+    lacks_worker: bool = False
+    """Whether the figures are not fresh and no worker is active that would recompute them; only
+    ``app.matching.web.freshness`` looks."""
 
     @property
     def is_fresh(self) -> bool:

@@ -7,6 +7,7 @@ answer; a program that needs all changes requests ``?fresh=1``.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from flask import Response, abort, after_this_request, g, request
@@ -16,6 +17,7 @@ from app.core.rules.language import _
 from app.core.web.errors import message_page
 from app.core.web.extensions import db
 from app.core.web.times import iso, now
+from app.jobs.services.workers import worker_state
 from app.matching.services.brought_up import HEADER, SHOWN, WHOLE, brought_up
 from app.matching.services.stale_links import Freshness
 
@@ -25,14 +27,18 @@ FILE: Final = WHOLE
 
 
 def fresh_figures(timeout: float = PAGE) -> Freshness:
-    """Update the figures if that is little work, once per request; return their state.
+    """Update the figures if that is little work, once per request; return their state, and if
+    they are not fresh, whether a worker is active.
 
     The answer gets ``HEADER``. With ``?fresh=1`` it is 503 with ``Retry-After`` if the figures lack
     a change.
     """
     if "figures" not in g:
         needs_all = request.args.get("fresh") == "1"
-        g.figures = brought_up(db.session(), now(), FILE if needs_all else timeout)
+        figures = brought_up(db.session(), now(), FILE if needs_all else timeout)
+        if not figures.is_fresh and not worker_state(db.session(), now()).living:
+            figures = replace(figures, lacks_worker=True)
+        g.figures = figures
         after_this_request(_with_time)
         if needs_all and not g.figures.is_fresh:
             abort(_not_yet())

@@ -192,9 +192,11 @@ def test_the_list_begins_with_the_last_four_quarters_and_counts_the_older_ones(
     ), "a time that somebody chose stays"
     for visitor in (visit(cast.kit), visit(cast.operator)):
         home = visitor.read("/")
-        assert "Events without a ticket 1" in home.text
+        assert "Required tickets not created 1" in home.text
         place = next(
-            url for url, words in home.links if words == "Events without a ticket" and "duty" in url
+            url
+            for url, words in home.links
+            if words == "Required tickets not created" and "duty" in url
         )
         assert [url for url in hrefs(visitor.read(place)) if url[8:].isdigit()] == [
             f"/events/{oldest}"

@@ -34,14 +34,14 @@ def test_what_is_empty_takes_no_room(who: str, cast: Cast, visit: Enter) -> None
     assert "quiet" not in page.text
     # a reporter's sites owe reports
     assert ("Nothing needs your attention." in page.text) is (who != "kit")
-    for title in (*TITLES, "Events without a ticket"):
+    for title in (*TITLES, "Required tickets not created"):
         assert title not in page.text
     assert ("Administration" in page.text) is (who == "admin")
 
 
 TITLES = (
-    *("Reply overdue", "Unclaimed", "Changes awaiting sign-off", "Needs review"),
-    *("Awaiting a reply", "Changes awaiting your sign-off", "Open at your sites"),
+    *("Reply overdue", "Unclaimed", "Changes awaiting acceptance", "Needs review"),
+    *("Awaiting a reply", "Changes awaiting your acceptance", "Open at your sites"),
     "Recently changed",
 )
 
@@ -58,9 +58,9 @@ def test_each_number_is_as_many_rows(
         "admin": {
             "Reply overdue": 1,
             "Unclaimed": 2,
-            "Changes awaiting sign-off": 1,
+            "Changes awaiting acceptance": 1,
         },
-        "kit": {"Changes awaiting your sign-off": 1, "Open at your sites": 2},
+        "kit": {"Changes awaiting your acceptance": 1, "Open at your sites": 2},
         "pic": {"Awaiting a reply": 1, "Open at your sites": 2},
         "reader": {"Recently changed": 3},
     }

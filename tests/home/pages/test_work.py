@@ -53,14 +53,14 @@ def test_mails_that_wait_or_failed_are_told_too(session: Session, visit: Enter) 
     assert "Emails Queue empty." in PageReader(visit(cast.operator).get("/work").text).text
     opened(session, cast.kit, carbon_copy="a@cc.example; b@cc.example")
     page = PageReader(visit(cast.operator).get("/work").text)
-    assert "1 change has not been processed yet." in page.text
+    assert "For 1 change, emails have not been created yet." in page.text
     first, _second = plan(session)
     with transaction(session):
         claim_mails(session, NOON, NOON)
         mark_failed(session, first.id, NOON, "550 no such user")
     page = PageReader(visit(cast.operator).get("/work").text)
     assert "1 waiting , created" in page.text
-    assert "1 email was refused" in page.text
+    assert "1 email failed" in page.text
 
 
 def test_followers_that_fail_are_named_each_with_since_when_and_why(

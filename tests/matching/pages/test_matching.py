@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.duties.services import listed_events
+from app.jobs.services.workers import greet_worker
 from app.matching.services import event_matches, matches, recompute
 from app.matching.services.stale_links import freshness, lock
 from app.matching.web import freshness as freshness_of_pages
@@ -164,13 +165,22 @@ def test_a_page_leaves_a_link_of_very_many_rows_to_a_worker(
     report(session, cast, "2013-01-08 10:00", "2013-01-08 12:00")
     page = PageReader(reader.get(address).text)
     assert dict(page.links)[listed] == "2"
-    assert "Recalculating" in page.text
+    assert "Not up to date: no worker is active" in page.text
+    assert "Recalculating" not in page.text
+    assert "Not up to date: no worker is active" in PageReader(reader.get("/duty").text).text
+    with transaction(session):
+        greet_worker(session, "w", "portal-1.example", 4711, datetime.now(UTC))
+    for one in (address, "/duty"):
+        text = PageReader(reader.get(one).text).text
+        assert "Recalculating" in text, one
+        assert "no worker is active" not in text, one
     assert not freshness(session).is_fresh
     with transaction(session):
         assert recompute.bring_up_to_date(session, NOON).is_fresh
     page = PageReader(reader.get(address).text)
     assert dict(page.links)[listed] == "3"
     assert "Recalculating" not in page.text
+    assert "no worker is active" not in page.text
     # of a link with few of them it does so itself
     report(session, cast, "2013-01-08 10:00", "2013-01-08 12:00", link=PIC)
     text = reader.get(address).text
@@ -238,7 +248,7 @@ def test_figures_that_lack_what_began_to_count_with_the_time_do_not_say_that_the
     assert rows_of(behind.text)[-1] == ["TOTAL", "2013-Q1", "0", "0"]
     assert behind.headers["Figures-Up-To"] == "2013-03-06T12:00:00Z"
     page = operator.get("/statistics/matching?from=2013-Q1&to=2013-Q1")
-    assert "Recalculating" in PageReader(page.text).text
+    assert "Not up to date: no worker is active" in PageReader(page.text).text
     assert operator.get(f"{address}&fresh=1").status_code == 503
     with transaction(session):
         assert recompute.bring_up_to_date(session, datetime.now(UTC)).is_fresh
