@@ -16,8 +16,8 @@ PAUSE = float(os.environ.get("PORTAL_PAUSE", "1"))  # seconds before the first r
 
 
 def ask(method, path, body=None, **headers):
-    """The answer and its ETag. Sent again while there is no answer or the portal is busy: a write
-    needs an Idempotency_Key, the same each time."""
+    """Send a request; return the answer and its ETag. The request is repeated until there is an
+    answer, at most five times after errors: a write needs an Idempotency_Key."""
     request = Request(f"{API}{path}", method=method)
     request.add_header("Authorization", f"Bearer {os.environ['PORTAL_TOKEN']}")
     if body is not None:

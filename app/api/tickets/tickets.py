@@ -318,7 +318,7 @@ def unrelate_tickets(call: Call) -> Mapping[str, Any]:
 )
 @as_seen
 def acknowledge_change(call: Call) -> Mapping[str, Any]:
-    """Acknowledge a change on behalf of a site."""
+    """Accept or refuse a change on behalf of a site."""
     sent = call.body
     ticket = acknowledgements.acknowledge_change(
         session(),
