@@ -26,7 +26,7 @@ from app.registry.services.registry import find_site
 STATE_WORDS: Final[Mapping[str, str]] = {
     OPEN: _("Not created (missing or due)"),
     DutyStatus.MISSING: _("Missing"),
-    DutyStatus.DUE: _("Due (deadline not over)"),
+    DutyStatus.DUE: _("Due (deadline not yet passed)"),
     DutyStatus.LATE: _("Ticket late"),
     DutyStatus.MET: _("Ticket on time"),
     THERE: _("Ticket exists"),

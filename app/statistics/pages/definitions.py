@@ -39,7 +39,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "Each ends exactly where the next one starts, so nothing counts in two periods."
             ),
             _("The current period is marked “so far” and covers the time up to the computation."),
-            _("“No data” means unknown. It is not zero."),
+            _("“No data” means that nothing is known. It is not zero."),
         ),
         _RULES,
     ),
@@ -49,8 +49,8 @@ DEFINITIONS: Final[Sequence[Definition]] = (
         (
             _("The number of tickets created in the period. Test tickets never count."),
             _(
-                "A past year without any ticket shows “no data”, not 0; "
-                "in the current year, 0 means 0. By default, "
+                "A past year without any ticket shows “no data” instead of 0, because its tickets "
+                "may be missing in the portal; in the current year, 0 is a real count. By default, "
                 "pages show the current period and the four before it."
             ),
             _(
@@ -88,7 +88,8 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             _(
                 "Response time: from creation to the first state other than “new” or “assigned”, "
                 "or to the first change of the responsible unit; in working days. "
-                "A ticket imported from an old system in any other state has no response time."
+                "A ticket that was imported from an old system in a state other than “new” or "
+                "“assigned” has no response time."
             ),
             _(
                 "Solution time: from creation to the latest change to “solved” or “unsolved”, "
@@ -96,12 +97,13 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             ),
             _(
                 "Solution time without waiting: solution time minus the working time spent in "
-                "“waiting for reply” or “on hold”. It is unknown for a ticket imported "
-                "from an old system in any state other than “new” or “assigned”."
+                "“waiting for reply” or “on hold”. It is unknown for a ticket that was imported "
+                "from an old system in a state other than “new” or “assigned”."
             ),
             _(
                 "Waiting time: the total time in “waiting for reply”, "
                 "including the current wait up to now; in days of 24 h. "
+                "Time “on hold” does not count here. "
                 "Only tickets that have waited at least once count. "
                 "Waiting before an import from an old system is unknown."
             ),
@@ -118,9 +120,9 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "values."
             ),
             _(
-                "A working day is 24 h between Monday 00:00 and Saturday 00:00 UTC; "
-                "holidays count as working days. Pages round to two digits and show minutes, "
-                "hours or days; downloads give times in days, as decimal numbers."
+                "Monday to Friday (UTC) are working days of 24 h each, holidays included. "
+                "Pages round to two digits and show minutes, hours or days; downloads give "
+                "times in days, as decimal numbers."
             ),
         ),
         _(
@@ -167,9 +169,9 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "Only elapsed time during which the link was in use counts."
             ),
             _(
-                "A link has no data if no source had reported on it by the end of the period, "
-                "or if all its sources were silent for the whole period. "
-                "If all of the time was unmonitored, availability is unknown."
+                "Pages show “no data” for a link if no source had reported on it by the end of "
+                "the period, or if all its sources were silent for the whole period. They show "
+                "“unknown” if sources reported on it, but only that it was unmonitored."
             ),
             _(
                 "A source is silent if its last call is older than its expected interval; "
@@ -252,18 +254,18 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "If a person linked or unlinked a ticket, no recalculation changes that."
             ),
             _(
-                "For each event, the portal stores at most %(max_kept)s matches of each kind: "
-                "those with the tickets whose time starts last (of several with the same start, "
-                "those with the higher numbers). It also stores the match with the ticket that was "
-                "created first, and every match that a person added or removed. "
-                "This selection does not change any figure.",
-                max_kept=MAX_KEPT,
+                "The kind of a match consists of three answers: does it match by link or by site, "
+                "is the ticket a maintenance ticket, and is a time-zone error suspected (the "
+                "ticket's start and end both differ from the event's by 1 hour, by 2 hours, or by "
+                "the site's UTC offset)?"
             ),
             _(
-                "Two matches are of the same kind if three things are the same for both: whether "
-                "they match by link or by site, whether the ticket is a maintenance ticket, and "
-                "whether a time-zone error is suspected (the ticket's start and end both differ "
-                "from the event's by 1 hour, by 2 hours, or by the site's UTC offset)."
+                "If an event has more than %(max_kept)s matches of one kind, the portal stores "
+                "only %(max_kept)s of them: the tickets that start latest and, if starts are "
+                "equal, those with the highest numbers. It also stores the match with the ticket "
+                "that was created first, and every match that a person added or removed. "
+                "This selection does not change any figure.",
+                max_kept=MAX_KEPT,
             ),
         ),
         _(
@@ -314,8 +316,8 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             _(
                 "If several events together cut off a T1, only one of them requires the ticket: "
                 "the last one to start on a primary link to the T0. "
-                "So one loss of a T1 requires one ticket; "
-                "the row of the T0 shows it, but does not count it again."
+                "So one loss of a T1 requires one ticket. In the rule comparison, a line below the "
+                "T0 shows these tickets again, but the total counts each of them once."
             ),
             _(
                 "A flap is one report that a link went down or became degraded, "

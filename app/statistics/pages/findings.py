@@ -15,8 +15,9 @@ _T = TypeVar("_T")
 def tickets_in_words(
     periods: Sequence[CalendarPeriod], counts: Sequence[int | None], moment: datetime
 ) -> str:
-    """``8 tickets in 2026-Q4 so far; 11 in 2026-Q3, 2 more than in 2026-Q2``: the newest period
-    with data, and how the newest whole one differs from the one before."""
+    """``8 tickets in 2026-Q4 so far; 11 in 2026-Q3, 9 in 2026-Q2``: the newest period with data,
+    and the newest two whole ones; if the newest is a whole one, how it differs from the one
+    before."""
     known = _known(periods, counts)
     if not known:
         return _("No data on tickets")
@@ -39,11 +40,7 @@ def tickets_in_words(
         )
     said += _("; %(before)s in %(before2)s", before=format(before[0][1], ","), before2=before[0][0])
     if len(before) > 1:
-        said += _(
-            ", %(changed_in_words)s in %(before)s",
-            changed_in_words=changed_in_words(before[0][1], before[1][1]),
-            before=before[1][0],
-        )
+        said += _(", %(count)s in %(before)s", count=format(before[1][1], ","), before=before[1][0])
     return said
 
 

@@ -57,7 +57,7 @@ class AnswerLine:
 def acknowledgement_section(
     actor: Actor, ticket: Ticket, form: AnswerForm | None
 ) -> Mapping[str, Any]:
-    """What the section "Acknowledgements" needs; ``form`` is one that was refused."""
+    """What the section "Acceptance by sites" needs; ``form`` is one that was refused."""
     mine = answerable_sites(actor, ticket)
     over = not is_open(ticket.state)
     lines = [

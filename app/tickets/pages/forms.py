@@ -183,8 +183,8 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         LABELS["asked_sites"],
         validate_choice=False,
         description=_(
-            "For changes only: each site must accept or refuse. If empty: the affected sites and"
-            " both ends of the affected links."
+            "For changes only: each of these sites is asked to accept or refuse. If empty: the"
+            " affected sites and both ends of the affected links."
         ),
     )
     network = input_of("network", empty=_("from links"))
@@ -253,8 +253,8 @@ class EditForm(TicketForm):
         LABELS["asked_sites"],
         validate_choice=False,
         description=_(
-            "For changes only: each site must accept or refuse. If empty: the affected sites and"
-            " both ends of the affected links."
+            "For changes only: each of these sites is asked to accept or refuse. If empty: the"
+            " affected sites and both ends of the affected links."
         ),
     )
     solution = input_of("solution")

@@ -92,7 +92,7 @@ LABELS: Mapping[str, str] = {
     "handed_to": _("Shared with partners"),
     "attachment": _("Attachment"),
     "to_check": _("Needs review"),
-    "acknowledgement": _("Acknowledgement"),
+    "acknowledgement": _("Acceptance"),
     "reminder": _("Reminder"),
     "parent": _("Parent"),
     "child": _("Child"),

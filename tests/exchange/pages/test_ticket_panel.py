@@ -37,8 +37,8 @@ def test_an_operator_shares_a_ticket_with_a_click(
         seed_connection(session, "NREN-B", direction="pull")
     visitor = visit(cast.operator)
     page = visitor.read(f"/tickets/{number}")
-    assert "Share with NREN-A" in page.text
-    assert "Share with NREN-B" not in page.text
+    assert "Send to NREN-A" in page.text
+    assert "Send to NREN-B" not in page.text
     data = page.form("/exchange/1/share").data()
     data.pop("csrf_token")
     for _turn in range(2):
@@ -46,10 +46,10 @@ def test_an_operator_shares_a_ticket_with_a_click(
     assert len(session.scalars(select(TicketPair)).all()) == 1
     session.rollback()
     text = visitor.read(f"/tickets/{number}").text
-    assert "Share with NREN-A" not in text
+    assert "Send to NREN-A" not in text
     assert "not created yet" in text
     assert "queued" in text
-    assert "Share with" not in visit(cast.kit).read(f"/tickets/{number}").text
+    assert "Send to" not in visit(cast.kit).read(f"/tickets/{number}").text
 
 
 def test_a_second_ticket_there_is_said_and_left_with_a_reason(

@@ -217,7 +217,9 @@ def test_planned_work_and_open_tickets(
 ) -> None:
     visitor = visit(cast.reader)
     for path in (OF_KIT, SITE):
-        assert part(visitor, path, "h-tickets") == "Tickets 0 open · 0 closed No open tickets."
+        assert (
+            part(visitor, path, "h-tickets") == "Tickets 0 open · 0 no longer open No open tickets."
+        )
     window = {"category": "maintenance", "links": (KIT,), "now": now}
     late = opened(title="Late", window_start=now + 9 * DAY, window_end=now + 10 * DAY, **window)
     soon = opened(title="Soon", window_start=now - HOUR, window_end=now + HOUR, **window)
@@ -225,7 +227,7 @@ def test_planned_work_and_open_tickets(
     other = opened(title="Incident", links=(KIT,), now=now)
     for path in (OF_KIT, SITE):
         found = part(visitor, path, "h-tickets")
-        assert found.startswith("Tickets 4 open · 0 closed Planned work ")
+        assert found.startswith("Tickets 4 open · 0 no longer open Planned work ")
         places = [
             found.index(f"{number} {title}")
             for number, title in (

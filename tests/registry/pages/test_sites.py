@@ -161,7 +161,7 @@ def test_a_page_shows_facts_sources_names_links_and_tickets(
         assert words in page.text, words
     links = dict(page.links)
     assert "1 open" in links["/tickets?site=DE-KIT"]
-    assert links["/tickets?state=closed&site=DE-KIT"] == "0 closed"
+    assert links["/tickets?state=closed&site=DE-KIT"] == "0 no longer open"
     assert f"/tickets/{open_one}" in links
     assert "/links/CERN-GRIDKA-LHCOPN-001" in links
     assert _tickets(visitor, "/tickets?site=DE-KIT") == 1

@@ -26,7 +26,7 @@ AFTER = datetime(2013, 10, 1, tzinfo=UTC)
         (
             [9, 11, 8],
             IN_Q3,
-            "8 tickets in 2013-Q3 so far; 11 in 2013-Q2, 2 more than in 2013-Q1",
+            "8 tickets in 2013-Q3 so far; 11 in 2013-Q2, 9 in 2013-Q1",
         ),
         ([9, 11, 8], AFTER, "8 tickets in 2013-Q3, 3 fewer than in 2013-Q2"),
         ([None, 11, 1], IN_Q3, "1 ticket in 2013-Q3 so far; 11 in 2013-Q2"),

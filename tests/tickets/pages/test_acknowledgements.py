@@ -145,7 +145,7 @@ def test_the_field_of_asked_sites_counts_for_changes_only(
     assert set(told(session)) == {"CH-CERN", "ES-PIC"}
     assert visitor.send("/tickets/new", {**data, "category": "incident"}).status_code == 303
     page = visitor.read("/tickets/2")
-    assert "Acknowledgements" not in page.text
+    assert "Acceptance by sites" not in page.text
     edit = visitor.read(f"{PATH}/edit").form(f"{PATH}/edit").data()
     assert edit["asked_sites"] == ["CH-CERN", "ES-PIC"]
     assert visitor.send(f"{PATH}/edit", {**edit, "asked_sites": ["DE-KIT"]}).status_code == 303

@@ -407,6 +407,10 @@ class Listing:
             for state in (State.SOLVED, State.UNSOLVED, State.VERIFIED)
             if known.get(state) or shown == {state}
         ]
+        if known.get(State.CLOSED):
+            # no address: as a filter, "closed" means all states that are no longer open
+            count = _total(self.counts, (State.CLOSED,))
+            tabs.append(Tab(said_word(State.CLOSED).capitalize(), "", current=False, count=count))
         tabs.append(tab(_("All"), State, ("open", "closed"), gap=True))
         if self.to_check or checking:
             only: dict[str, Sequence[str]] = dict.fromkeys((*LABELS, "filter"), ())
