@@ -88,7 +88,8 @@ def test_cric_is_read_by_command(registry: str, tmp_path: Path) -> None:
         "Error: The data from CRIC is empty; nothing was changed"
     ]
     with open_session(registry) as session:
-        assert [bool(run.alarm) for run in session.scalars(select(SourceRun))] == [False, True]
+        runs = session.scalars(select(SourceRun).order_by(SourceRun.id))
+        assert [bool(run.alarm) for run in runs] == [False, True]
     file.write_text("no JSON")
     assert "not JSON" in refused(registry, "cric", "import", str(file))
     assert "must begin with http" in refused(registry, "cric", "import", "file:///etc/passwd")

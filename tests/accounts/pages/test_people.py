@@ -106,7 +106,9 @@ def test_a_person_is_created_without_a_password_and_comes_in_by_the_link(
     session.rollback()
     user = find_user(session, "noc")
     assert (user.role, [site.key for site in user.sites]) == ("reporter", ["DE-KIT"])
-    changes = session.scalars(select(Change).where(Change.thing_id == user.id)).all()
+    changes = session.scalars(
+        select(Change).where(Change.thing_id == user.id).order_by(Change.id)
+    ).all()
     story = [
         (change.actor_account, item.field)
         for change in changes

@@ -159,7 +159,9 @@ def test_a_person_chooses_how_pages_are_updated(session: Session, cast: Cast, vi
     assert user.updates == "live"
     fields = [
         (item.old, item.new)
-        for change in session.scalars(select(Change).where(Change.kind == "person"))
+        for change in session.scalars(
+            select(Change).where(Change.kind == "person").order_by(Change.id)
+        )
         for item in change.fields
         if item.field == "updates"
     ]

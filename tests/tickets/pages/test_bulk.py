@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.access import Actor
+from app.core.services.changes import TICKET
 from app.tickets.models.desk import BulkChange
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.lifecycle import change_ticket
@@ -96,7 +97,8 @@ def test_a_change_of_several_and_the_way_back(
     ]
     first = now_of(session, numbers[0])
     assert (first.priority, first.version) == ("very urgent", 2)
-    newest = session.scalars(select(Change).where(Change.thing_id == numbers[0])).all()[-1]
+    of_ticket = select(Change).where(Change.kind == TICKET, Change.thing_id == numbers[0])
+    newest = session.scalars(of_ticket.order_by(Change.id)).all()[-1]
     assert {item.field: item.new for item in newest.fields} == {
         "state": "in progress",
         "priority": "very urgent",
