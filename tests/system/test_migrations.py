@@ -597,7 +597,9 @@ def test_only_what_time_may_change_is_computed_again(empty_database: str) -> Non
                 ("link", 4, 7),
                 ("site", 1, 0),
             ]
-            assert rows("SELECT id FROM detected_events WHERE changes_at IS NOT NULL") == [
+            assert rows(
+                "SELECT id FROM detected_events WHERE changes_at IS NOT NULL ORDER BY id"
+            ) == [
                 (2,),
                 (3,),
             ]
