@@ -27,6 +27,15 @@ def kind(database: str) -> str:
     return make_url(database).get_backend_name()
 
 
+def in_any_order(found: Rows) -> Rows:
+    """The same, sorted: neither database has to read rows back in the order of their writing."""
+    lists = (
+        (name, rows.splitlines() if isinstance(rows, bytes) else rows)
+        for name, rows in found.of.items()
+    )
+    return Rows({name: sorted(rows, key=repr) for name, rows in lists}, found.counted)
+
+
 def worked_on(url: str) -> tuple[Rows, Cast, Rows, int]:
     """What is there at first, the cast, what is there with it, and a new ticket's number."""
     with kept_engine(url) as engine, Session(engine) as session:
@@ -37,7 +46,7 @@ def worked_on(url: str) -> tuple[Rows, Cast, Rows, int]:
         session.rollback()
         with transaction(session):
             number = open_ticket(session, writer(cast.operator), NewTicket(title="Down")).number
-    return first, cast, second, number
+    return in_any_order(first), cast, in_any_order(second), number
 
 
 def test_rows_and_numbers_of_an_earlier_test_are_gone(kind: str) -> None:
@@ -67,7 +76,7 @@ def test_a_cast_read_back_is_the_cast_that_services_wrote(
     assert kept[2].counted == written[2].counted
     hashed = {"users", "account_secrets"}
     for name in kept[2].of.keys() - hashed:
-        assert sorted(kept[2].of[name], key=repr) == sorted(written[2].of[name], key=repr), name
+        assert kept[2].of[name] == written[2].of[name], name
 
 
 def test_a_table_of_an_earlier_test_is_gone(kind: str) -> None:
