@@ -132,7 +132,7 @@ def new() -> Response:
     if form.errors:
         return _form_page(form, 422)
     return go_to(
-        url_for("events.detail", number=number), _("Report %(number)s created.", number=number)
+        url_for("events.detail", number=number), _("Event %(number)s reported.", number=number)
     )
 
 
@@ -166,7 +166,7 @@ def edit(number: int) -> Response:
                 return _form_page(form, 409, number)
             attach(form, error)
         else:
-            said = _("Report corrected.") if changed else _("Nothing was changed.")
+            said = _("Event corrected.") if changed else _("Nothing was changed.")
             return go_to(url_for("events.detail", number=number), said)
     return _form_page(form, 422, number)
 
@@ -179,13 +179,13 @@ def _form_page(form: EventForm, status: int, number: int = 0) -> Response:
 @blueprint.post(f"/events/{NUMBER}/withdraw")
 def withdraw(number: int) -> Response:
     """Withdraw an event that did not happen."""
-    return _with_reason(number, withdraw_event, _("Report withdrawn. It no longer counts."))
+    return _with_reason(number, withdraw_event, _("Event withdrawn. It no longer counts."))
 
 
 @blueprint.post(f"/events/{NUMBER}/restore")
 def restore(number: int) -> Response:
     """Restore a withdrawn event."""
-    return _with_reason(number, restore_event, _("Report restored."))
+    return _with_reason(number, restore_event, _("Event restored."))
 
 
 def _with_reason(

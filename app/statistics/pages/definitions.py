@@ -254,10 +254,10 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "If a person linked or unlinked a ticket, no recalculation changes that."
             ),
             _(
-                "The kind of a match consists of three answers: does it match by link or by site, "
-                "is the ticket a maintenance ticket, and is a time-zone error suspected (the "
-                "ticket's start and end both differ from the event's by 1 hour, by 2 hours, or by "
-                "the site's UTC offset)?"
+                "Three questions decide the kind of a match. Does the ticket match by link or by "
+                "site? Is it a maintenance ticket? Is a time-zone error suspected, because its "
+                "start and its end both differ from the event's by 1 hour, by 2 hours, or by the "
+                "site's UTC offset?"
             ),
             _(
                 "If an event has more than %(max_kept)s matches of one kind, the portal stores "

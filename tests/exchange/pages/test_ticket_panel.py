@@ -49,7 +49,9 @@ def test_an_operator_shares_a_ticket_with_a_click(
     assert "Send to NREN-A" not in text
     assert "not created yet" in text
     assert "queued" in text
-    assert "Send to" not in visit(cast.kit).read(f"/tickets/{number}").text
+    of_kit = visit(cast.kit).read(f"/tickets/{number}").text
+    assert "Send to" not in of_kit
+    assert "Share with" not in of_kit
 
 
 def test_a_second_ticket_there_is_said_and_left_with_a_reason(

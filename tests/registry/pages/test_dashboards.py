@@ -89,7 +89,7 @@ def test_a_link_now_and_whether_its_backup_works(
     )
     number = happened(3 * HOUR, None)
     found = part(visitor, OF_KIT, "h-state")
-    assert found.startswith(f"Now down, no ticket Report {number} since ")
+    assert found.startswith(f"Now down, no ticket Event {number} since ")
     assert "Create ticket" in found
     assert f"{BACKUP} LHCOPN unmonitored : not known to work" in part(visitor, OF_KIT, "h-backups")
     happened(HOUR, None, BACKUP)

@@ -548,7 +548,7 @@ def test_numbers_that_are_behind_say_so_where_they_are_signed(
     monkeypatch.setattr("app.reports.pages.form_context.numbers_of", behind)
     visitor = visit(cast.kit)
     answer = sent(visitor, form_of(visitor), "submit", **ANSWERS)
-    assert "Recalculating" in answer.text
+    assert "The latest changes may be missing" in answer.text
     confirm = PageReader(answer.text).form(f"{PAGE}/submit")
     assert visitor.send(f"{PAGE}/submit", confirm.data()).status_code == 303
     monkeypatch.undo()

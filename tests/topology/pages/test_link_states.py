@@ -173,7 +173,7 @@ def test_what_is_beside_the_state_and_why(
     for path in ("/topology", "/links", f"/links/{KIT}", "/sites/DE-KIT", f"/tickets/{number}"):
         assert beside in doors.visitor.read(path).text, path
     page = doors.visitor.read(f"/links/{KIT}")
-    assert f"Report {event} since {begun:%Y-%m-%d %H:%M} UTC ; ticket #{newest}" in page.text
+    assert f"Event {event} since {begun:%Y-%m-%d %H:%M} UTC ; ticket #{newest}" in page.text
 
 
 def test_where_people_act_a_ticket_of_the_site_and_a_solved_one_are_called_so(
