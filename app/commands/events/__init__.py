@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from app.commands.base import PortalGroup
-from app.commands.event_files import add_file_commands
-from app.commands.event_sources import heard, source
-from app.commands.matching import match
+from app.commands.events.files import add_file_commands
+from app.commands.events.matching import match
+from app.commands.events.sources import heard, source
 
 
 @click.group("events", cls=PortalGroup)
