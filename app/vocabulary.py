@@ -41,6 +41,7 @@ FACTS_OF_TICKETS = (
     _("reduced redundancy"),
     _("degraded"),
     _("outage"),
+    _("unseen"),
     _("updated"),
     _("yes"),
     _("no"),

@@ -113,7 +113,7 @@ def texts() -> Mapping[str, Sequence[str]]:
 
 def _printed() -> Iterator[tuple[str, str]]:
     """What commands print; values in it are ``{}``."""
-    for path in sorted((PROJECT / "app" / "commands").glob("*.py")):
+    for path in sorted((PROJECT / "app" / "commands").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call):
                 continue

@@ -35,7 +35,7 @@ def test_similar_tickets_come_while_one_types_and_move_nothing(
     log_in(page, sqlite_server, "operator", "/tickets/new")
     said = page.locator("#similar-said")
     expect(said).to_have_attribute("role", "status")
-    expect(said).to_contain_text("None found")
+    expect(said).to_contain_text("No similar ticket found")
     below, similar = page.locator("#event_start"), page.locator(".similar")
     page.locator("#links-search").press_sequentially(LINK)
     keys.press("Enter")

@@ -112,7 +112,7 @@ def _end(session: Session, by: Writer, user: User, days: int) -> bool:
         days=days,
         words=words,
     )
-    notify_person(session, by, user, change, _("Your API tokens and calendar address ended"), text)
+    notify_person(session, by, user, change, _("Your API tokens and calendar feed ended"), text)
     return True
 
 
@@ -121,9 +121,9 @@ def _warn(session: Session, by: Writer, user: User, last: datetime, ends: dateti
         session,
         user,
         f"lapse-{user.id}-{last:%Y%m%d%H%M%S}",
-        _("Your API tokens and calendar address end soon"),
+        _("Your API tokens and calendar feed end soon"),
         _(
-            "Your API tokens, webhooks and calendar address will end on %(day)s (UTC) because"
+            "Your API tokens, webhooks and calendar feed will end on %(day)s (UTC) because"
             " you have not signed in for a while. Sign in once before then to keep them"
             " (account %(name)s).",
             day=format(ends, "%Y-%m-%d %H:%M"),

@@ -41,7 +41,7 @@ def end_personal_secrets(session: Session, by: Writer, user: User) -> str:
     """End every API token, the calendar's address and what else opens the portal for the programs
     of a person whose row the caller has locked.
 
-    What ended, in words: ``2 API tokens and the calendar address``, or "".
+    What ended, in words: ``2 API tokens and the calendar feed``, or "".
     """
     tokens = session.execute(
         update(ApiToken)
@@ -66,6 +66,6 @@ def end_personal_secrets(session: Session, by: Writer, user: User) -> str:
     if tokens:
         words.append(counted("%(num)s API token", "%(num)s API tokens", len(tokens)))
     if feeds:
-        words.append(_("the calendar address"))
+        words.append(_("the calendar feed"))
     words.extend(filter(None, also))
     return joined(_(" and "), words) if words else ""

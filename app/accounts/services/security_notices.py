@@ -22,7 +22,7 @@ _WHY: Final = _(
 _WHAT_TO_DO: Final = _(
     "If this was not you, set a new password in your profile immediately, and remove passkeys"
     " there that are not yours. A new password ends all your sessions, revokes your API tokens,"
-    " disables your calendar address and switches off your webhooks. If you can no longer log in,"
+    " disables your calendar feed and switches off your webhooks. If you can no longer log in,"
     " ask an administrator of the portal for a one-time link, and say why."
 )
 

@@ -25,12 +25,12 @@ class Tense(StrEnum):
 
 
 EXAMPLES: Final = _(
-    "now, 40 min ago, 08:29, yesterday 14:00 or tue 10:00 in your time zone;"
-    " 2026-01-31 09:05 in UTC"
+    "now, 40 min ago, 08:29, yesterday 14:00, tue 10:00 (your time zone) or"
+    " 2026-01-31 09:05 (always UTC)"
 )
 """What may be typed of the past, for helps and errors."""
 EXAMPLES_TO_COME: Final = _(
-    "22:00, in 2 h, tomorrow 14:00 or tue 10:00 in your time zone; 2026-01-31 09:05 in UTC"
+    "22:00, in 2 h, tomorrow 14:00, tue 10:00 (your time zone) or 2026-01-31 09:05 (always UTC)"
 )
 """What may be typed of planned work."""
 EXAMPLES_OF_DAYS: Final = _(

@@ -103,23 +103,20 @@ class Clause:
 
     def words(self) -> str:
         """The clause as people read it."""
+        length: list[str] = []
         if self.kind == ClauseKind.FLAPS:
             what = _(
                 "more than %(flaps)s flaps in any %(minutes)s minutes",
                 flaps=self.flaps,
                 minutes=self.minutes,
             )
-        elif self.minutes == 0 and not self.strictly:
-            what = _("%(kind)s for any length of time", kind=said_word(self.kind))
         else:
-            bound = _("more than") if self.strictly else _("at least")
-            what = _(
-                "%(kind)s for %(bound)s %(minutes)s minutes",
-                kind=said_word(self.kind),
-                bound=bound,
-                minutes=self.minutes,
-            )
-        parts: list[str] = [what]
+            what = said_word(self.kind)
+            if self.minutes == 0 and not self.strictly:
+                length = [_("for any length of time")]
+            else:
+                bound = _("more than") if self.strictly else _("at least")
+                length = [_("for %(bound)s %(minutes)s minutes", bound=bound, minutes=self.minutes)]
         where: list[str] = []
         if self.role != Role.ANY:
             where.append(_("on a %(role)s link", role=said_word(self.role)))
@@ -127,8 +124,7 @@ class Clause:
             where.append(_AT[Scope.T1])
         elif self.scope != Scope.NETWORK:
             where.append(_AT[Scope(self.scope)])
-        if where:
-            parts.append(joined(" ", where))
+        parts = [joined(" ", (what, *where, *length))]
         if self.lhc != Lhc.ALWAYS:
             parts.append(_("while %(lhc)s", lhc=said_word(self.lhc)))
         if not self.maintenance:

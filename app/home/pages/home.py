@@ -99,7 +99,7 @@ _OPERATOR: Final = (
         Desk.WAITS_TOO_LONG,
         _("Reply overdue"),
         _(
-            "for more than %(days_between)s working days; oldest first",
+            "waiting for more than %(days_between)s working days; oldest first",
             days_between=DAYS_BETWEEN,
         ),
         "number",

@@ -51,7 +51,7 @@ class LiveMap:
     @property
     def words(self) -> str:
         """What is to be seen."""
-        said = joined(", ", (f"{count} " + said_word(state) for state, count in self.counts))
+        said = joined("; ", (f"{count} " + said_word(state) for state, count in self.counts))
         return _("LHCOPN now, %(count)s links: %(said)s", count=len(self.links), said=said)
 
 

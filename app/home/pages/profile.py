@@ -191,7 +191,7 @@ def password() -> Response:
     return go_to(
         url_for("profile.show"),
         _(
-            "Password changed. Your other sessions, your API tokens and your calendar address"
+            "Password changed. Your other sessions, your API tokens and your calendar feed"
             " have ended."
         ),
     )

@@ -40,6 +40,8 @@ class Rhythm:
             return (
                 "hourly" if minutes == 60 else _("every %(minutes)s hours", minutes=minutes // 60)
             )
+        if minutes == 1:
+            return _("every minute")
         return _("every %(minutes)s minutes", minutes=minutes)
 
 
@@ -63,8 +65,8 @@ REMINDERS: Final = Work(
     "reminders",
     _("Reply reminders"),
     _(
-        "For tickets that wait for a reply: reminders after 5 and 10 working days, unsolved"
-        " after 5 more"
+        "For tickets that wait for a reply: reminders after 5 and 10 working days; set"
+        " to unsolved after 5 more"
     ),
     Rhythm(timedelta(minutes=10)),
 )
@@ -87,7 +89,7 @@ LAPSES: Final = Work(
     "lapses",
     _("End unused access"),
     _(
-        "Ends API tokens and calendar addresses of people who have not signed in for a long"
+        "Ends API tokens and calendar feeds of people who have not signed in for a long"
         " time; warns them by email a week before"
     ),
     Rhythm(daily_at=time(4)),
@@ -97,7 +99,7 @@ REPORT_REMINDERS: Final = Work(
     _("Report reminders"),
     _(
         "For reports that are not submitted: a week before the due date, on it, a week after"
-        " it, then three more every two weeks"
+        " it, and then three more, two weeks apart"
     ),
     Rhythm(daily_at=time(7)),
 )

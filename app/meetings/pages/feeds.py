@@ -86,7 +86,7 @@ def end() -> Response:
     return go_to(
         url_for("feeds.show"),
         _(
-            "Your calendar address no longer works: "
+            "Your calendar feed no longer works: "
             "calendar programs that use it now get error 404."
         ),
     )

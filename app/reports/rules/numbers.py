@@ -73,10 +73,10 @@ class ReportFigure:
 
     @property
     def told_of(self) -> str:
-        """What is behind a value that is not a count: ``of 3 tickets``, ``of 1 link``."""
+        """What is behind a value that is not a count: ``over 3 tickets``, ``over 1 link``."""
         number = self.told_by or 0
         if self.unit == PERCENT:
-            links = counted("of %(num)s link", "of %(num)s links", number)
+            links = counted("over %(num)s link", "over %(num)s links", number)
             if not self.unmonitored:
                 return links
             return _(
@@ -84,7 +84,7 @@ class ReportFigure:
                 links=links,
                 share=_percent(self.unmonitored),
             )
-        return counted("of %(num)s ticket", "of %(num)s tickets", number)
+        return counted("over %(num)s ticket", "over %(num)s tickets", number)
 
     @property
     def rows(self) -> int | None:

@@ -254,10 +254,10 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "If a person linked or unlinked a ticket, no recalculation changes that."
             ),
             _(
-                "Three questions decide the kind of a match. Does the ticket match by link or by "
-                "site? Is it a maintenance ticket? Is a time-zone error suspected, because its "
-                "start and its end both differ from the event's by 1 hour, by 2 hours, or by the "
-                "site's UTC offset?"
+                "Three questions classify a match. Does the ticket match by link or by site? "
+                "Is it a maintenance ticket? Do the ticket's start and end both differ from the "
+                "event's by 1 hour, by 2 hours, or by the site's UTC offset, which suggests a "
+                "time-zone error?"
             ),
             _(
                 "If an event has more than %(max_kept)s matches of one kind, the portal stores "
@@ -348,7 +348,8 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "The number of tickets that each rule would have required "
                 "if it had always been in force. An event counts once per rule, "
                 "even if several clauses apply. “Existing”: "
-                "the event is documented by a ticket, on time or late. “Missing”: it is not."
+                "the event is documented by a ticket, on time or late. “Missing”: it is not, "
+                "even if the deadline has not passed yet."
             ),
             _(
                 "Events count for the T1 at the end of the link, in the quarter (UTC) "

@@ -177,7 +177,7 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         description=_("Leave empty to detect link ids in the text."),
     )
     sites = SelectMultipleField(
-        LABELS["sites"], validate_choice=False, description=_("A change needs at least one.")
+        LABELS["sites"], validate_choice=False, description=_("Required for the category “change”.")
     )
     asked_sites = SelectMultipleField(
         LABELS["asked_sites"],
@@ -187,7 +187,7 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             " affected sites and both ends of the affected links."
         ),
     )
-    network = input_of("network", empty=_("from links"))
+    network = input_of("network", empty=_("automatic, from the links"))
     layer = input_of("layer")
     impact = input_of("impact")
     window_start = input_of("window_start")

@@ -87,11 +87,11 @@ def rich_fields(steps: Iterable[TimelineStep]) -> frozenset[str]:
 
 
 def _answered(logged: str | None) -> str:
-    """An answer to a change in words: ``accepted for CH-CERN``."""
+    """An answer to a change in words: ``accepted the change for CH-CERN``."""
     site, _blank, rest = (logged or "").partition(" ")
     answer = rest.partition(":")[0]
     return (
-        _("%(answer)s for %(site)s", answer=said_word(answer), site=site)
+        _("%(answer)s the change for %(site)s", answer=said_word(answer), site=site)
         if answer
         else _("withdrew a response")
     )

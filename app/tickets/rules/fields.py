@@ -199,6 +199,7 @@ FIELDS: Final = (
         limit=UNIT_LIMIT,
         is_needed=True,
         head=_("Unit"),
+        help=_("TPM: first-line support at GGUS"),
     ),
     TicketField(
         "type_of_problem",

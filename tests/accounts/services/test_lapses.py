@@ -72,8 +72,8 @@ def subjects(session: Session) -> list[str]:
 
 
 SOON, ENDED = (
-    "Your API tokens and calendar address end soon",
-    ("Your API tokens and calendar address ended"),
+    "Your API tokens and calendar feed end soon",
+    ("Your API tokens and calendar feed ended"),
 )
 
 

@@ -246,7 +246,7 @@ def test_a_rule_is_composed_looked_at_put_in_force_and_undone(
         == 303
     )
     page = visitor.read("/duty/rules")
-    assert "down for at least 10 minutes, at a T1" in page.text
+    assert "down at a T1 for at least 10 minutes" in page.text
     assert "Nothing is due" in visitor.read("/duty").text
     version = session.scalars(
         select(DutyRuleVersion.id).order_by(DutyRuleVersion.id.desc())

@@ -99,7 +99,7 @@ def test_down_now(session: Session, cast: Cast, visit: Enter, opened: Open) -> N
             f"{PIC} event {on_pic}",
             "degraded",
             "started 2 h ago",
-            "backup: none in the registry",
+            "backup: none recorded",
             f"#{number}",
         ],
     ]
@@ -122,7 +122,7 @@ def test_the_picture_says_the_state_of_every_link_of_the_lhcopn(
     page = html.fromstring(visit(cast.reader).get("/").text)
     (picture,) = page.xpath("//*[contains(@class, 'live-net')]")
     assert picture.get("aria-label") == (
-        "LHCOPN now, 3 links: 1 down, 1 maintenance, 1 unmonitored"
+        "LHCOPN now, 3 links: 1 down; 1 maintenance; 1 unmonitored"
     )
     assert picture.xpath(".//title/text()") == [
         f"{KIT}: down, no ticket",

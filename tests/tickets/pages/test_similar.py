@@ -47,7 +47,7 @@ def test_they_are_told_while_one_types(cast: Cast, visit: Enter, known: tuple[in
     assert "<b>at" not in answer.text
     without = PageReader(visitor.get(asked(links=[KIT], told=f"{ongoing} x"), headers=HTMX).text)
     assert without.links == []
-    assert "None found" in without.text
+    assert "No similar ticket found" in without.text
     assert visitor.get(asked(links=[KIT])).location == NEW
     assert visit(cast.reader).get(asked(links=[KIT]), headers=HTMX).status_code == 403
     named = PageReader(visitor.get(asked(title=f"{KIT} is dark"), headers=HTMX).text)
@@ -75,7 +75,7 @@ def test_a_form_with_its_link_begins_with_them(
 ) -> None:
     ongoing, _ended = known
     visitor = visit(cast.operator)
-    assert "None found" in visitor.read(NEW).text
+    assert "No similar ticket found" in visitor.read(NEW).text
     page = visitor.read(f"{NEW}?link={KIT}")
     assert f"#{ongoing} Dark since noon" in page.text
     child = visitor.read(f"{NEW}?parent={ongoing}")  # which names its parent anyway

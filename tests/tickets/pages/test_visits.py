@@ -28,7 +28,7 @@ def marks(visitor: Visitor, path: str = "/tickets") -> dict[str, str]:
     rows = re.findall(r"<tr>(.*?)</tr>", visitor.get(path).text, flags=re.DOTALL)
     found = {}
     for row in rows:
-        mark = re.search(r'class="visit-mark">.*?</svg>(new|updated)<', row)
+        mark = re.search(r'class="visit-mark">.*?</svg>(unseen|updated)<', row)
         if mark and (title := re.search(r'class="title"[^>]*>([^<]*)<', row)):
             found[title[1]] = mark[1]
     return found
@@ -62,10 +62,10 @@ def test_what_others_changed_since_the_last_visit_is_marked_until_it_is_opened(
     left_for(session, cast.reader, 5)
     comment(session, cast.operator, touched)
     opened(title="Fresh", now=datetime.now(UTC))
-    assert marks(visitor) == {"Touched": "updated", "Fresh": "new"}
+    assert marks(visitor) == {"Touched": "updated", "Fresh": "unseen"}
     assert marks(visitor, "/tickets?since=visit&sort=title") == {
         "Touched": "updated",
-        "Fresh": "new",
+        "Fresh": "unseen",
     }
     assert "Old" not in visitor.read("/tickets?since=visit").text
     assert "2 tickets" in visitor.read("/tickets?since=visit").text
@@ -77,9 +77,9 @@ def test_what_others_changed_since_the_last_visit_is_marked_until_it_is_opened(
     visitor.get(f"/tickets/{touched}")
     visitor.get(f"/tickets/{touched}")
     assert seen_rows(session) == 1
-    assert marks(visitor) == {"Fresh": "new"}
+    assert marks(visitor) == {"Fresh": "unseen"}
     comment(session, cast.operator, touched)
-    assert marks(visitor) == {"Touched": "updated", "Fresh": "new"}
+    assert marks(visitor) == {"Touched": "updated", "Fresh": "unseen"}
 
     form = visitor.read("/tickets?since=visit&q=t").form("/tickets/seen")
     comment(session, cast.operator, old)  # after the list was read

@@ -32,7 +32,7 @@ class SlideKind(StrEnum):
 SLIDE_WORDS: Final[Mapping[SlideKind, tuple[str, str]]] = {
     SlideKind.HEADLINES: (
         _("Tickets in a year and in a half-year"),
-        _("The two headline numbers: tickets of the last year and of the last half-year"),
+        _("Tickets created in the year and in the half-year in which the pack ends"),
     ),
     SlideKind.TICKETS_BY_QUARTER: (
         _("Tickets per quarter"),

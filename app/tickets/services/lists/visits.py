@@ -32,7 +32,7 @@ next visit; nothing is missed."""
 class Mark(StrEnum):
     """Why a ticket is marked in a list."""
 
-    NEW = "new"
+    UNSEEN = "unseen"
     """Created since the last visit."""
     UPDATED = "updated"
     """Changed since then by somebody else."""
@@ -112,7 +112,7 @@ def marks_of(
     )
     seen: dict[int, int] = {row[0]: row[1] for row in rows}
     return {
-        ticket.number: Mark.NEW
+        ticket.number: Mark.UNSEEN
         if ticket.created_at > since and ticket.number not in seen
         else Mark.UPDATED
         for ticket in changed
