@@ -102,11 +102,19 @@ def verify_backup(engine: Engine, file: Path) -> Manifest:
 
     Raises SettingError where the backup cannot be restored, or does not hold what was copied.
     """
-    try:
-        with _troubles_reported(), _scratch_of(engine) as scratch:
-            return restore_backup(scratch, file)
-    except SettingError as error:
-        raise SettingError(str(error).replace("FILE", str(file), 1)) from error
+    with restored_elsewhere(engine, file) as (_scratch, manifest):
+        return manifest
+
+
+@contextmanager
+def restored_elsewhere(engine: Engine, file: Path) -> Iterator[tuple[Engine, Manifest]]:
+    """A scratch database with the content of a backup, and what the backup says of itself."""
+    with _troubles_reported(), _scratch_of(engine) as scratch:
+        try:
+            manifest = restore_backup(scratch, file)
+        except SettingError as error:
+            raise SettingError(str(error).replace("FILE", str(file), 1)) from error
+        yield scratch, manifest
 
 
 @contextmanager

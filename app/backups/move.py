@@ -17,9 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import alembic.command
 import psycopg
-from alembic.config import Config
 from alembic.util import CommandError
 from psycopg import sql
 from sqlalchemy import (
@@ -38,13 +36,12 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from app.backups import postgresql
+from app.backups import migrations, postgresql
 from app.backups import sqlite as backup_sqlite
 from app.backups.file import RowSum, TableSum
 from app.backups.first_start import beyond_first_start
 from app.core.database.schema import MOVING, VERSION_TABLE, known_revisions, revision_of
 from app.core.database.transactions import write_lock_of
-from app.core.folders import PROJECT
 from app.core.models.base import Base
 from app.core.rules.errors import SettingError, without_content
 from app.jobs.models.work import Job
@@ -197,11 +194,8 @@ def _need_place(connection: Connection) -> None:
 def _create_tables(connection: Connection) -> None:
     """The schema as migrations make it, and nothing else."""
     postgresql.empty_schema(connection)
-    config = Config(str(PROJECT / "migrations" / "alembic.ini"))
-    config.set_main_option("script_location", str(PROJECT / "migrations").replace("%", "%%"))
-    config.attributes["connection"] = connection
     try:
-        alembic.command.upgrade(config, "head")
+        migrations.upgrade(connection)
     except CommandError as error:  # migrations know this database by another name
         if isinstance(error.__cause__, DatabaseError):
             raise error.__cause__ from None
