@@ -85,10 +85,7 @@ def end() -> Response:
         return _page(problem=error.message, status=422)
     return go_to(
         url_for("feeds.show"),
-        _(
-            "Your calendar feed no longer works: "
-            "calendar programs that use it now get error 404."
-        ),
+        _("Your calendar feed no longer works: calendar programs that use it now get error 404."),
     )
 
 
