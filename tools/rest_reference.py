@@ -70,7 +70,8 @@ _VALUES: Mapping[str, str] = {
     "to_check": "yes or no",
     "acknowledgement": "site, answer and reason",
     "reminder": "first or second reminder: `1 of 2`, `2 of 2`",
-    "carbon_copy": "email addresses; only users of the portal's pages and the partner that sent them can read them",
+    "carbon_copy": "email addresses; only users of the portal's pages and the partner that sent"
+    " them can read them",
     **dict.fromkeys(RELATION_FIELDS, "number of a ticket"),
     **dict.fromkeys(CONTACTS.values(), "text, for operators and the partner that sent it"),
 }

@@ -29,10 +29,11 @@ Each response to a GET has a strong ETag. Send it as `If-None-Match` with the ne
 `If-Match` with a change: if somebody else changed the data in the meantime, the response is 412
 with the current version. Each write accepts an `Idempotency-Key` that you choose (stored for 7
 days): a repeated request is carried out once and gets the same response; another request with the
-same key is refused with 409. Identical requests are not recognised without the key: two of them without a key, or with
-different keys, create two comments or two files. `Idempotency-Replayed: true` means that this
-request stored nothing new, because it was carried out before or the ticket already has these
-values. With `Prefer: return=minimal`, the response to a write has no content. A response with a
+same key is refused with 409. Identical requests are not recognised without the key: two of them
+without a key, or with different keys, create two comments or two files.
+`Idempotency-Replayed: true` means that this request stored nothing new, because it was carried out
+before or the ticket already has these values. With `Prefer: return=minimal`, the response to a
+write has no content. A response with a
 list has `next`, the URL of the next page, which is also sent as `Link` with `rel="next"`. The
 headers `RateLimit-Policy` and `RateLimit` show how many calls a token has left; after 429,
 `Retry-After` says when to retry.

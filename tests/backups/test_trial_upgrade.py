@@ -1,4 +1,4 @@
-"""``flask db upgrade --check``: an upgrade that is tried on a copy first; ``flask db downgrade``."""
+"""``flask db upgrade --check`` tries an upgrade on a copy; ``flask db downgrade`` is refused."""
 
 from __future__ import annotations
 
