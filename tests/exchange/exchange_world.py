@@ -186,7 +186,7 @@ class World:
         with Session(self.engine) as session:
             connection = session.get_one(Connection, self.connection_id)
             system = self._open(self.context, session, connection)
-        return read_whole(self.context, system, self.connection_id, their_id)
+        return read_whole(self.context, system, self.connection_id, their_id)[0]
 
     def pull(self) -> None:
         """Read what changed there."""

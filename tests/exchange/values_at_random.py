@@ -190,7 +190,7 @@ class Play:
         if self.key:
             world = self.world
             with suppress(CallFailed):
-                told = read_whole(world.context, world.system(), world.connection_id, self.key)
+                told, _ = read_whole(world.context, world.system(), world.connection_id, self.key)
                 self._old.append(told)
                 self._note("a read begins", told.values)
 

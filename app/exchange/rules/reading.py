@@ -130,6 +130,8 @@ class News:
     """Keys of texts that arrived before in another way, with the digest of each."""
     files: Sequence[tuple[str, TheirFile]] = ()
     """Their new files, each with the author of its text."""
+    published: frozenset[str] = frozenset()
+    """Keys of those of ``texts`` that arrived before as internal ones."""
 
 
 _WRITTEN_OF_HTML: Final = re.compile(
@@ -323,4 +325,5 @@ def news_of(ticket: TheirTicket, known: Known) -> News:
                 for file in text.files
                 if file.key not in seen
             )
-    return News(confirmed, texts, copies, keyed, files)
+    published = frozenset(text.key for text in texts if text.key in known.hidden)
+    return News(confirmed, texts, copies, keyed, files, published)

@@ -130,6 +130,11 @@ def settle(
     return _take(words, theirs) if theirs_changed else _send(words, ours)
 
 
+def may_be_contested(base: Base | None, theirs: str) -> bool:
+    """Whether a person may have to choose, whatever our value is: only if theirs has changed."""
+    return base is not None and _theirs_changed(base, theirs)
+
+
 def _contested(
     base: Base | None, theirs: str, words: ValueMap, ours: str, owner: Owner, times: Times
 ) -> Settled:
@@ -146,8 +151,13 @@ def _changed(base: Base | None, ours: str, theirs: str) -> tuple[bool, bool]:
     """Which sides differ from their own half: ours, and theirs."""
     if base is None:
         return True, True
-    is_theirs = base.theirs is not None and not _is(theirs, base.theirs)
-    return base.ours != ours, is_theirs and not _is_moved(base, theirs)
+    return base.ours != ours, _theirs_changed(base, theirs)
+
+
+def _theirs_changed(base: Base, theirs: str) -> bool:
+    """Whether theirs differs from its half, and a text of ours did not move it."""
+    is_other = base.theirs is not None and not _is(theirs, base.theirs)
+    return is_other and not _is_moved(base, theirs)
 
 
 def _is_moved(base: Base, theirs: str) -> bool:

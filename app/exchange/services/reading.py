@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid, PortalError
@@ -74,9 +74,22 @@ _AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True)
+class Stored:
+    """What is stored for the pair of a ticket that was read. ``newest``: the newest entry of theirs
+    at that time, 0 = no such entry yet; ``known``: None = the ticket has too many texts."""
+
+    pair_id: int
+    newest: int
+    known: Known | None
+    held: Sequence[Held] = ()
+    their_number: str = ""
+    has_moved: bool = False
+
+
+@dataclass(frozen=True)
 class Looked:
     """What is new in a ticket that was read, and not stored yet. ``lost``: see ``why_lost``;
-    ``newest``: the newest entry of theirs at that time, 0 = no such entry yet."""
+    ``newest``: see ``Stored``."""
 
     pair_id: int
     news: News
@@ -85,16 +98,31 @@ class Looked:
     differing: Sequence[PartDifference] = ()
 
 
-def look(session: Session, pair_id: int, read: TheirTicket) -> Looked:
-    """Find out what is new in their ticket: the slow part, which needs no transaction that blocks
-    others."""
-    newest, pair = _newest(session, pair_id), session.get_one(TicketPair, pair_id)
+def stored_for(session: Session, pair: TicketPair, read: TheirTicket) -> Stored:
+    """Load what is stored for the pair of a ticket that was read, its entries in one statement."""
     if len(read.texts) > MOST_TEXTS:
-        return Looked(pair_id, _NO_NEWS, "", newest)
-    known = _known(session, pair, read)
-    lost = why_lost(read, known, their_number=pair.their_number, moved=bool(pair.moved_from))
-    differing = parts_that_differ(read, pair.ticket_number, _held(session, pair, read))
-    return Looked(pair_id, news_of(read, known), lost, newest, differing)
+        return Stored(pair.id, _newest(session, pair.id), None)
+    entries = session.scalars(
+        select(ExchangeEntry).where(ExchangeEntry.pair_id == pair.id).order_by(ExchangeEntry.id)
+    ).all()
+    return Stored(
+        pair.id,
+        max((entry.id for entry in entries if entry.origin == Origin.THEIRS), default=0),
+        _known(session, pair, read, entries),
+        _held(session, pair, read, entries),
+        pair.their_number,
+        bool(pair.moved_from),
+    )
+
+
+def look(stored: Stored, read: TheirTicket) -> Looked:
+    """Find out what is new in their ticket: the slow part, which needs no session."""
+    known = stored.known
+    if known is None:
+        return Looked(stored.pair_id, _NO_NEWS, "", stored.newest)
+    lost = why_lost(read, known, their_number=stored.their_number, moved=stored.has_moved)
+    differing = parts_that_differ(read, known.number, stored.held)
+    return Looked(stored.pair_id, news_of(read, known), lost, stored.newest, differing)
 
 
 def take_in(
@@ -112,7 +140,7 @@ def take_in(
     if pair.state == PairState.ENDED:
         return None
     if looked is None or (looked.pair_id, looked.newest) != (pair_id, _newest(session, pair_id)):
-        looked = look(session, pair_id, read)
+        looked = look(stored_for(session, pair, read), read)
     if _is_elsewhere(session, pair, read, looked.lost, now) or _is_too_long(pair, read, now):
         return None
     ticket = locked_ticket(session, pair.ticket_number)
@@ -124,14 +152,14 @@ def take_in(
     _note_copies(pair, news.copies)
     texts, files = news.texts[:TEXTS_AT_ONCE], news.files
     for text in texts:
-        _take_text(session, pair, text, now)
+        _take_text(session, pair, text, now, was_internal=text.key in news.published)
     if any(not text.internal for text in texts):
         note_answered(pair)
     if len(texts) == len(news.texts):
         for author, file in files[:FILES_AT_ONCE]:
             _take_file(session, pair, file, author, now)
         files = files[FILES_AT_ONCE:]
-    rest = News({}, news.texts[len(texts) :], (), {}, files)
+    rest = News({}, news.texts[len(texts) :], (), {}, files, news.published)
     if rest.texts or rest.files or read.is_cut:
         pair.unread_since = pair.unread_since or now
         is_left = bool(rest.texts or rest.files)
@@ -159,10 +187,12 @@ def confirm(
         _confirm(session, pair, looked.news, now)
 
 
-def _held(session: Session, pair: TicketPair, read: TheirTicket) -> Sequence[Held]:
+def _held(
+    session: Session, pair: TicketPair, read: TheirTicket, entries: Sequence[ExchangeEntry]
+) -> Sequence[Held]:
     """What was exchanged before this read started, as it is stored here. Files of theirs that were
     not accepted have a reason of their own."""
-    began, rows = read.asked_at, list(session.scalars(_crossed(pair)))
+    began, rows = read.asked_at, [entry for entry in entries if _has_crossed(entry)]
     files = {
         entry.sequence: attachment_id(json.loads(entry.content)["file"].partition(" ")[0])
         for entry in rows
@@ -183,22 +213,13 @@ def _held(session: Session, pair: TicketPair, read: TheirTicket) -> Sequence[Hel
     return held
 
 
-def _crossed(pair: TicketPair) -> Any:
-    is_sent = and_(ExchangeEntry.origin == Origin.OURS, ExchangeEntry.state == EntryState.SENT)
-    is_taken = and_(
-        ExchangeEntry.origin == Origin.THEIRS,
-        ExchangeEntry.state == EntryState.APPLIED,
-        ExchangeEntry.their_key.is_not(None),
-    )
-    return (
-        select(ExchangeEntry)
-        .where(
-            ExchangeEntry.pair_id == pair.id,
-            ExchangeEntry.kind.in_(_WITH_MARK),
-            or_(is_sent, is_taken),
-        )
-        .order_by(ExchangeEntry.id)
-    )
+def _has_crossed(entry: ExchangeEntry) -> bool:
+    """Whether an entry is on both sides: ours was sent, or theirs is stored here."""
+    if entry.kind not in _WITH_MARK:
+        return False
+    if entry.origin == Origin.OURS:
+        return entry.state == EntryState.SENT
+    return entry.state == EntryState.APPLIED and entry.their_key is not None
 
 
 _NO_NEWS: Final = News({}, (), (), {})
@@ -397,7 +418,9 @@ def _ours(pair: TicketPair) -> Any:
     )
 
 
-def _known(session: Session, pair: TicketPair, read: TheirTicket) -> Known:
+def _known(
+    session: Session, pair: TicketPair, read: TheirTicket, entries: Sequence[ExchangeEntry]
+) -> Known:
     """What is recorded for a pair. Texts that were merged into their ticket, from the counterpart
     of another ticket of ours, are already stored."""
     sent: dict[int, str] = {}
@@ -406,7 +429,7 @@ def _known(session: Session, pair: TicketPair, read: TheirTicket) -> Known:
     digests: dict[str, str] = {}
     placed: dict[int, str] = {}
     hidden: set[str] = set()
-    for entry in session.scalars(select(ExchangeEntry).where(ExchangeEntry.pair_id == pair.id)):
+    for entry in entries:
         if entry.their_key is not None:
             arrived.add(entry.their_key)
             digests[entry.their_key] = trace_of(_text_of(pair, entry))
@@ -478,25 +501,16 @@ def _note_copies(pair: TicketPair, keys: Sequence[str]) -> None:
         pair.copies = json.dumps(list(dict.fromkeys([*json.loads(pair.copies), *keys])))
 
 
-def _hidden(pair: TicketPair) -> Any:
-    """Entries of theirs that arrived as internal texts."""
-    return select(ExchangeEntry).where(
-        ExchangeEntry.pair_id == pair.id,
-        ExchangeEntry.origin == Origin.THEIRS,
-        ExchangeEntry.kind == EntryKind.INTERNAL,
-    )
-
-
-def _take_text(session: Session, pair: TicketPair, text: TheirText, now: datetime) -> None:
+def _take_text(
+    session: Session, pair: TicketPair, text: TheirText, now: datetime, *, was_internal: bool
+) -> None:
+    """Their text becomes a comment; ``was_internal``: it arrived before as an internal one."""
     kind = EntryKind.INTERNAL if text.internal else EntryKind.COMMENT
     author = text.signed(now, pair.connection.partner.code)
     by = writer_of(pair.connection, now, storable_text(author, SHORT_TEXT_LIMIT))
     whole = storable_text(text.text)
-    hidden = session.scalars(_hidden(pair).where(ExchangeEntry.their_key == text.key)).first()
-    if hidden is not None:  # it is a public text by now: the internal one is unchanged
-        hidden.their_key, hidden.state = f"{text.key} internal", EntryState.SKIPPED
-        hidden.reason = "It is public there now"
-        session.flush()
+    if was_internal:
+        _skip_internal(session, pair, text.key)
     if not whole.strip():  # only a file
         _note_copies(pair, [text.key])
         return
@@ -515,6 +529,20 @@ def _take_text(session: Session, pair: TicketPair, text: TheirText, now: datetim
         state=EntryState.APPLIED,
         their_key=text.key,
     )
+
+
+def _skip_internal(session: Session, pair: TicketPair, key: str) -> None:
+    """A text of theirs that arrived as an internal one is public by now: that one is unchanged."""
+    arrived = select(ExchangeEntry).where(
+        ExchangeEntry.pair_id == pair.id,
+        ExchangeEntry.origin == Origin.THEIRS,
+        ExchangeEntry.kind == EntryKind.INTERNAL,
+        ExchangeEntry.their_key == key,
+    )
+    for entry in session.scalars(arrived):
+        entry.their_key, entry.state = f"{key} internal", EntryState.SKIPPED
+        entry.reason = "It is public there now"
+    session.flush()
 
 
 def _take_file(

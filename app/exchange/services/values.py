@@ -33,6 +33,7 @@ from app.exchange.rules.settle import (
     as_stored,
     bases_of,
     carried,
+    may_be_contested,
     not_set,
     same,
     settle,
@@ -261,13 +262,17 @@ def times_of(session: Session, ticket: Ticket, name: str, theirs: datetime | Non
 def needs_times(session: Session, pair: TicketPair, reported: Mapping[str, str]) -> bool:
     """Whether the times of their values matter, which ``reported`` contains in their words: both
     sides changed a value that belongs to the last writer."""
-    profile, bases = profile_in_use(session, pair.connection), bases_of(pair.bases)
+    bases = bases_of(pair.bases)
+    names = [name for name in reported if may_be_contested(bases.get(name), reported[name])]
+    if not names:  # usually: nothing more is loaded
+        return False
+    profile = profile_in_use(session, pair.connection)
     ticket = session.get_one(Ticket, pair.ticket_number)
     return any(
-        profile.owner_of(name) is Owner.NEWEST
+        name in profile.maps
+        and profile.owner_of(name) is Owner.NEWEST
         and _is_contested(profile, bases.get(name), name, value_here(ticket, name), reported[name])
-        for name in profile.maps
-        if name in reported
+        for name in names
     )
 
 

@@ -266,23 +266,29 @@ class Deliveries:
                 if moves:
                     _read_what_was_said(session, pair_id)
         elif claimed.step is PairStep.READ:
-            with context.reading() as session:
-                connection = session.get_one(TicketPair, pair_id).connection
-                connection_id, takes = connection.id, is_read(connection)
-            ticket = read_whole(context, system, connection_id, claimed.their_id, budget)
-            if takes:
-                taken = take_read(context, connection_id, ticket, budget)
-                if taken is None or not taken.is_whole:
-                    return False
-            else:
-                with context.reading() as session:
-                    looked = look(session, pair_id, ticket)
-                with context.transaction() as session:
-                    confirm(session, pair_id, ticket, context.now(), looked)
-            with context.transaction() as session:
-                note_looked(session, claimed, pair_id)
-            return True
+            return _read(context, pair_id, system, claimed, budget)
         return False
+
+
+def _read(
+    context: Context, pair_id: int, system: PartnerSystem, claimed: Claim, budget: Budget
+) -> bool:
+    """Read their ticket; return whether it was stored completely, if it is stored at all."""
+    with context.reading() as session:
+        connection = session.get_one(TicketPair, pair_id).connection
+        connection_id, takes = connection.id, is_read(connection)
+    ticket, stored = read_whole(context, system, connection_id, claimed.their_id, budget)
+    if takes:
+        taken = take_read(context, connection_id, ticket, stored, budget)
+        if taken is None or not taken.is_whole:
+            return False
+    elif stored is not None:
+        looked = look(stored, ticket)
+        with context.transaction() as session:
+            confirm(session, pair_id, ticket, context.now(), looked)
+    with context.transaction() as session:
+        note_looked(session, claimed, pair_id)
+    return True
 
 
 def _in_trace_of(claimed: Claim) -> AbstractContextManager[Trace]:

@@ -313,9 +313,9 @@ class PartnerReader:
     ) -> Taken | None:
         """Read one of their tickets, and store what is new: see ``take_read``. What cannot be
         stored here is recorded, and does not block other tickets; a merge is followed."""
-        ticket = read_whole(context, system, connection_id, their_id, budget)
+        ticket, stored = read_whole(context, system, connection_id, their_id, budget)
         try:
-            taken = take_read(context, connection_id, ticket, budget)
+            taken = take_read(context, connection_id, ticket, stored, budget)
         except PortalError as error:
             with context.transaction() as session:
                 note_unreadable(session, connection_id, their_id, error.message, context.now())

@@ -21,9 +21,11 @@ from app.exchange.rules.reading import TheirFile, TheirTicket, beginnings_in
 from app.exchange.services.deliveries import Claim
 from app.exchange.services.reading import (
     Looked,
+    Stored,
     known_files,
     look,
     pair_of_their_id,
+    stored_for,
     take_in,
     take_new,
     without_pair,
@@ -48,9 +50,10 @@ def read_whole(
     connection_id: int,
     their_id: str,
     budget: Budget | None = None,
-) -> TheirTicket:
+) -> tuple[TheirTicket, Stored | None]:
     """Read a ticket, and fetch the unknown files, as many as the budget allows. No transaction is
-    open meanwhile. Raises ``CallFailed``."""
+    open meanwhile. Also returns what is stored for its pair, None = it has no pair. Raises
+    ``CallFailed``."""
     asked_at, budget = context.now(), budget or Budget(context.now)
     budget.spend(calls=1)
     ticket = _read_ticket(system, their_id)
@@ -62,11 +65,17 @@ def read_whole(
         )
         for text in ticket.texts
     ]
-    times = _times(context, system, connection_id, ticket)
     keys = frozenset(file.key for text in ticket.texts for file in text.files)
-    ticket = replace(ticket, texts=storable, times=times, asked_at=asked_at, file_keys=keys)
+    ticket = replace(ticket, texts=storable, asked_at=asked_at, file_keys=keys)
+    stored, is_timed = None, False
+    with context.reading() as session:
+        if (pair := pair_of_their_id(session, connection_id, ticket.id)) is not None:
+            stored = stored_for(session, pair, ticket)
+            is_timed = needs_times(session, pair, ticket.values)
+    if is_timed:
+        ticket = replace(ticket, times=_times(system, ticket.id))
     if not any(text.files and not text.by_us for text in ticket.texts):
-        return ticket
+        return ticket, stored
     with context.reading() as session:
         known = known_files(session, connection_id, their_id)
     texts, is_cut, fetched = [], False, 0
@@ -82,7 +91,7 @@ def read_whole(
             fetched += 1
             budget.spend(calls=1)
         texts.append(replace(text, files=files))
-    return replace(ticket, texts=texts, is_cut=is_cut)
+    return replace(ticket, texts=texts, is_cut=is_cut), stored
 
 
 @dataclass(frozen=True)
@@ -95,15 +104,16 @@ class Taken:
 
 
 def take_read(
-    context: Context, connection_id: int, ticket: TheirTicket, budget: Budget
+    context: Context,
+    connection_id: int,
+    ticket: TheirTicket,
+    stored: Stored | None,
+    budget: Budget,
 ) -> Taken | None:
     """Store a ticket that was read, or create one for it, until the budget is spent: the next read
-    stores the rest. None = the connection is stopped, so nothing is stored. What is new is
-    determined before anything is locked."""
-    looked: Looked | None = None
-    with context.reading() as session:
-        if (pair := pair_of_their_id(session, connection_id, ticket.id)) is not None:
-            looked = look(session, pair.id, ticket)
+    stores the rest. ``stored``: as ``read_whole`` returned it. None = the connection is stopped,
+    so nothing is stored. What is new is determined before anything is locked."""
+    looked: Looked | None = look(stored, ticket) if stored is not None else None
     is_first = True
     while True:
         try:
@@ -171,17 +181,10 @@ def _read_ticket(system: PartnerSystem, their_id: str) -> TheirTicket:
         raise CallFailed(Failure(Outcome.PERMANENT, reason[:300])) from error
 
 
-def _times(
-    context: Context, system: PartnerSystem, connection_id: int, ticket: TheirTicket
-) -> Mapping[str, datetime]:
-    """When its values were set, if that matters. Without the right to know it, a person is
-    asked."""
-    with context.reading() as session:
-        pair = pair_of_their_id(session, connection_id, ticket.id)
-        if pair is None or not needs_times(session, pair, ticket.values):
-            return {}
+def _times(system: PartnerSystem, their_id: str) -> Mapping[str, datetime]:
+    """When its values were set. Without the right to know it, a person is asked."""
     try:
-        return system.times(ticket.id)
+        return system.times(their_id)
     except CallFailed as error:
         if error.failure.outcome is Outcome.PERMANENT:
             return {}

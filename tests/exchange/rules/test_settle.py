@@ -21,6 +21,7 @@ from app.exchange.rules.settle import (
     as_stored,
     bases_of,
     carried,
+    may_be_contested,
     not_set,
     same,
     settle,
@@ -219,6 +220,16 @@ def test_only_the_times_of_the_value_move_a_question(
     with_ = settle(base, ours, theirs, WORDS, owner, replace(times, ours=other))
     if owner is not Owner.NEWEST or without.what in DONE:
         assert with_ == without
+
+
+@given(A_BASE, A_VALUE, A_WORD, AN_OWNER, TIMES)
+def test_nobody_is_asked_about_a_value_that_they_did_not_change(
+    base: Base | None, ours: str, theirs: str, owner: Owner, times: Times
+) -> None:
+    if not may_be_contested(base, theirs):
+        assert settle(base, ours, theirs, WORDS, owner, times).what is not Settlement.ASK
+    assert not may_be_contested(OPEN, "open")
+    assert may_be_contested(OPEN, "stalled")
 
 
 @given(A_BASE, A_VALUE, A_WORD, AN_OWNER)

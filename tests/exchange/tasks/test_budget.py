@@ -27,7 +27,7 @@ from app.exchange.services import decisions, reading
 from app.exchange.services.comparisons import JOB as COMPARISON
 from app.exchange.services.hints import READ_PARTNER, READ_TICKET
 from app.exchange.services.planning import LANE_JOB, LANES
-from app.exchange.services.reading import Looked, look, take_in
+from app.exchange.services.reading import Looked, look, stored_for, take_in
 from app.exchange.services.standing import answers, compared
 from app.exchange.tasks.deliveries import plan_entries
 from app.jobs.rules.jobs import Pace
@@ -201,11 +201,10 @@ def test_a_second_worker_that_took_some_meanwhile_doubles_none(world: World) -> 
     world.read(THERE)
     said = say(world, 4 * SLICE)
     with Session(world.engine) as session:
-        key = session.scalars(select(TicketPair.id)).one()
-        connection = pair(world).connection
-        system = world._open(world.context, session, connection)
+        row = session.scalars(select(TicketPair)).one()
+        key, system = row.id, world._open(world.context, session, row.connection)
         read = system.read(THERE)
-        looked = look(session, key, read)
+        looked = look(stored_for(session, row, read), read)
     one: Looked | None = looked
     other: Looked | None = looked
     is_left = True

@@ -215,7 +215,7 @@ def test_a_read_from_before_a_call_changes_nothing(world: World) -> None:
         connection = session.get_one(Connection, world.connection_id)
         system = world._open(world.context, session, connection)
         pair = session.scalars(select(TicketPair.id)).one()
-    old = read_whole(world.context, system, world.connection_id, THERE)
+    old, _ = read_whole(world.context, system, world.connection_id, THERE)
     world.later(seconds=5)
     world.do(change_ticket, 1, {"state": "solved", "solution": "Spliced"})
     world.deliver()
