@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from threading import Lock
 from typing import Final
 
@@ -56,24 +57,45 @@ class Budget:
         return self.now() - self._begins
 
 
+class Way(StrEnum):
+    """The direction of a turn's texts and values."""
+
+    IN = "in"
+    OUT = "out"
+
+    @property
+    def other(self) -> Way:
+        """The opposite direction."""
+        return Way.OUT if self is Way.IN else Way.IN
+
+
 class Turns:
     """Whether a partner may have a turn. Separate for each process.
 
     A partner has at most ``_MOST`` turns at the same time, so that a slow one does not occupy all
-    threads.
+    threads. If one direction has all of them, and the other had to wait, the next one is for the
+    other: one job that continues another starts at once, and would always be first.
     """
 
     def __init__(self) -> None:
-        self._running: Counter[int] = Counter()
+        self._running: Counter[tuple[int, Way]] = Counter()
+        self._refused: dict[tuple[int, Way], datetime] = {}
+        """Until when a turn is left to a direction that had to wait: its job may be another
+        worker's by then."""
         self._lock = Lock()
 
     @contextmanager
-    def turn(self, connection_id: int, now: Callable[[], datetime]) -> Iterator[Budget | datetime]:
+    def turn(
+        self, connection_id: int, way: Way, now: Callable[[], datetime]
+    ) -> Iterator[Budget | datetime]:
         """A turn, as its budget; or the time at which the partner may try again."""
-        budget = Budget(now)
+        budget, key = Budget(now), (connection_id, way)
         with self._lock:
-            if may_start := self._running[connection_id] < _MOST:
-                self._running[connection_id] += 1
+            if may_start := self._may_start(connection_id, way, now()):
+                self._running[key] += 1
+                self._refused.pop(key, None)
+            else:
+                self._refused[key] = now() + 2 * budget.time
         if not may_start:
             yield now() + budget.time
             return
@@ -81,4 +103,11 @@ class Turns:
             yield budget
         finally:
             with self._lock:
-                self._running[connection_id] -= 1
+                self._running[key] -= 1
+
+    def _may_start(self, connection_id: int, way: Way, now: datetime) -> bool:
+        other = (connection_id, way.other)
+        until = self._refused.get(other)
+        is_left = until is not None and now <= until and not self._running[other]
+        most = _MOST - 1 if is_left else _MOST
+        return self._running[connection_id, way] + self._running[other] < most

@@ -15,7 +15,7 @@ from app.core.rules.errors import Invalid, PortalError
 from app.core.traces import Trace, resumed, traceparent
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
-from app.exchange.rules.budget import Budget, Turns
+from app.exchange.rules.budget import Budget, Turns, Way
 from app.exchange.rules.entries import EntryKind
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import PairState, PairStep
@@ -124,7 +124,7 @@ class Deliveries:
         each lane). The rest is queued behind the jobs of others: a slow partner with much to be
         sent delays only itself."""
         key, lane = int(arguments["connection"]), int(arguments["lane"])
-        with self._turns.turn(key, context.now) as turn:
+        with self._turns.turn(key, Way.OUT, context.now) as turn:
             if isinstance(turn, Budget):
                 self._deliver_some(context, key, lane, turn)
                 return

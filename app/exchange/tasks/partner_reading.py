@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.core.rules.errors import Invalid, PortalError
 from app.exchange.models.connections import Connection
 from app.exchange.rules import pairs as rules
-from app.exchange.rules.budget import Budget, Turns
+from app.exchange.rules.budget import Budget, Turns, Way
 from app.exchange.rules.failures import Failure, Outcome, pause_after
 from app.exchange.rules.pairs import MOST_ATTEMPTS
 from app.exchange.rules.partner import CallFailed, Changed, PartnerSystem
@@ -124,7 +124,7 @@ class PartnerReader:
     ) -> Iterator[Budget | None]:
         """The turn of a job's connection; None if it has to wait, and the job is enqueued again."""
         key = int(arguments["connection"])
-        with self._turns.turn(key, context.now) as turn:
+        with self._turns.turn(key, Way.IN, context.now) as turn:
             if isinstance(turn, Budget):
                 yield turn
                 return

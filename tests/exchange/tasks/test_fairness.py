@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -18,11 +19,13 @@ from app.exchange.adapters.http import JsonCaller
 from app.exchange.adapters.zammad.client import Zammad
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
+from app.exchange.rules.budget import Budget, Turns, Way
 from app.exchange.services.comparisons import JOB as COMPARISON
 from app.exchange.services.connections.connections import connect
 from app.exchange.services.hints import READ_PARTNER, READ_TICKET
-from app.exchange.services.planning import BEGIN_OPEN, JOB, LANE_JOB, profile_in_use
-from app.exchange.tasks.deliveries import begin_open, plan_entries, take_up
+from app.exchange.services.planning import BEGIN_OPEN, JOB, LANE_JOB, LANES, profile_in_use
+from app.exchange.tasks.deliveries import Deliveries, begin_open, plan_entries, take_up
+from app.exchange.tasks.partner_reading import PartnerReader
 from app.jobs.rules.jobs import Pace
 from app.jobs.services.backend import Runner
 from app.jobs.services.queue import enqueue, queued_jobs, run_jobs
@@ -164,3 +167,39 @@ def test_what_changed_at_a_slow_partner_does_not_hold_up_another(world: TwoPartn
     with Session(world.engine) as session:
         theirs = select(func.count(TicketPair.id)).where(TicketPair.began_here.is_(False))
         assert session.scalar(theirs) == MANY, "every ticket is read all the same"
+
+
+def test_a_partner_is_read_while_much_is_sent_to_it(session: Session) -> None:
+    """Both lanes are busy, and each continues at once. The read looks again two seconds later."""
+    world = World(session.get_bind().engine)
+    world.pull()
+    world.partner.open("Theirs", "Text", group="Network")
+    for turn in range(2 * LANES):
+        world.open(f"Ours {turn}", "Text")
+    plan_entries(world.context)
+    world.later(minutes=1)
+    turns, key = Turns(), world.connection_id
+    reader = PartnerReader(world._open, turns=turns)
+    deliveries = Deliveries(world._open, turns=turns)
+    with ExitStack() as first, ExitStack() as second:
+        for lane in (first, second):
+            one = lane.enter_context(turns.turn(key, Way.OUT, world.context.now))
+            assert isinstance(one, Budget)
+        reader.read_partner(world.context, {"connection": key})
+        first.close()
+        for number in range(LANES):
+            deliveries.deliver_lane(world.context, {"connection": key, "lane": number})
+        assert [len(world.partner.tickets), read_here(world)] == [1, 0]
+        world.later(seconds=2)
+        reader.read_partner(world.context, {"connection": key})
+        assert read_here(world) == 1
+        for number in range(LANES):
+            deliveries.deliver_lane(world.context, {"connection": key, "lane": number})
+        assert len(world.partner.tickets) == 1 + 2 * LANES
+
+
+def read_here(world: World) -> int:
+    """Tickets of theirs that were read."""
+    with Session(world.engine) as session:
+        theirs = select(func.count(TicketPair.id)).where(TicketPair.began_here.is_(False))
+        return session.scalar(theirs) or 0
