@@ -1,7 +1,7 @@
 # Every verb of this project. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-stacks test-rest test-rt chaos check audit format venv docs texts changelog release lock migration pictures bench prove-move soak bench-servers faults clean
+.PHONY: help run test test-all test-stacks test-rest test-rt chaos check audit format venv docs texts changelog release lock migration pictures bench prove-move prove-guide soak bench-servers faults clean
 BIN := .venv/bin
 DEMO ?= 1
 export DEMO
@@ -25,6 +25,8 @@ MINUTES ?= 10
 # How many tickets to move, and URLs of SQLite databases of these sizes that are filled already.
 SIZES ?= 10000,100000
 AT ?=
+# The forms of the guide to follow: one machine, several, or both.
+FORMS ?= one,several
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -141,6 +143,10 @@ prove-move: ## flask move of 10,000 and 100,000 tickets, into docs/proofs/move.m
 	@tools/venv.sh dev
 	@unset DEMO; $(BIN)/python -m bench.prove_move --sizes $(SIZES) $(if $(AT),--at $(AT)) >docs/proofs/move.md.new
 	@mv docs/proofs/move.md.new docs/proofs/move.md
+
+prove-guide: ## deploy/README.md followed on bare Debian 13, into docs/proofs/guide.md (root; FORMS=one, some 15 minutes)
+	@tools/venv.sh dev
+	@unset DEMO; $(BIN)/python -m bench.guide --forms $(FORMS)
 
 soak: ## a mixed load for MINUTES (10): errors, and memory of the processes
 	@tools/venv.sh dev
