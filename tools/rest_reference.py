@@ -36,8 +36,8 @@ def tables() -> str:
         "\n## Operations\n",
         "Required parameters and fields are in bold. The body is a JSON object with the fields in"
         " the last column, or content of the media type that is named there. `{key}` is the id,"
-        " name or number of the object: for a report site and quarter (`DE-KIT/2012-Q4`), for"
-        " `/v1/exchange/pairs` the ticket's number.\n",
+        " name or number of the object; for a report, it is the site and the quarter"
+        " (`DE-KIT/2012-Q4`); for `/v1/exchange/pairs`, it is the ticket's number.\n",
     ]
     by_noun = sorted(OPERATIONS, key=_noun)
     for noun, operations in groupby(by_noun, _noun):
@@ -70,7 +70,7 @@ _VALUES: Mapping[str, str] = {
     "to_check": "yes or no",
     "acknowledgement": "site, answer and reason",
     "reminder": "first or second reminder: `1 of 2`, `2 of 2`",
-    "carbon_copy": "email addresses; only users of the portal's pages and the partner that sent"
+    "carbon_copy": "email addresses; only users of the web interface and the partner that sent"
     " them can read them",
     **dict.fromkeys(RELATION_FIELDS, "number of a ticket"),
     **dict.fromkeys(CONTACTS.values(), "text, for operators and the partner that sent it"),

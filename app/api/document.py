@@ -54,8 +54,8 @@ _OUTCOME_UNKNOWN = (
     "write: check, or repeat the request with the same Idempotency-Key."
 )
 _OF_WRITES = {
-    "400": "A parameter or header is not allowed; `errors` names it. For lists of events, "
-    "Alertmanager notifications and NTTDM documents also: the body cannot be read.",
+    "400": "A parameter or header is not allowed; `errors` names it. Also, for lists of events, "
+    "Alertmanager notifications and NTTDM documents: the body cannot be read.",
     "409": "The current state does not allow this, or the Idempotency-Key was used for another "
     "request.",
     "500": _OUTCOME_UNKNOWN,

@@ -222,7 +222,7 @@ def enable_person(call: Call) -> Mapping[str, Any]:
     "POST", "/v1/people/{person}/end-logins", scopes=_ADMIN, body=Why, answer=Person, of=get_person
 )
 def end_logins(call: Call) -> Mapping[str, Any]:
-    """End a user's sessions and revoke tokens and calendar address."""
+    """End a user's sessions and revoke tokens and calendar feed."""
     user = _found(call)
     end_other_logins(session(), call.writer, user, why=call.body["why"])
     return _content(call, user)

@@ -103,33 +103,44 @@ class Clause:
 
     def words(self) -> str:
         """The clause as people read it."""
-        length: list[str] = []
         if self.kind == ClauseKind.FLAPS:
             what = _(
-                "more than %(flaps)s flaps in any %(minutes)s minutes",
+                "%(link)s flaps more than %(flaps)s times in any %(minutes)s minutes",
+                link=self._link(),
                 flaps=self.flaps,
                 minutes=self.minutes,
             )
         else:
-            what = said_word(self.kind)
+            what = self._what()
             if self.minutes == 0 and not self.strictly:
-                length = [_("for any length of time")]
+                length = _("for any length of time")
             else:
                 bound = _("more than") if self.strictly else _("at least")
-                length = [_("for %(bound)s %(minutes)s minutes", bound=bound, minutes=self.minutes)]
-        where: list[str] = []
-        if self.role != Role.ANY:
-            where.append(_("on a %(role)s link", role=said_word(self.role)))
-        if self.kind == ClauseKind.LOSS:  # whatever its scope: only a T1 can lose its service
-            where.append(_AT[Scope.T1])
-        elif self.scope != Scope.NETWORK:
-            where.append(_AT[Scope(self.scope)])
-        parts = [joined(" ", (what, *where, *length))]
+                length = _("for %(bound)s %(minutes)s minutes", bound=bound, minutes=self.minutes)
+            what = joined(" ", (what, length))
+        parts = [what]
         if self.lhc != Lhc.ALWAYS:
             parts.append(_("while %(lhc)s", lhc=said_word(self.lhc)))
         if not self.maintenance:
             parts.append(_("maintenance excluded"))
         return joined(", ", parts)
+
+    def _what(self) -> str:
+        """What happens, and where; for how long is not in it."""
+        if self.kind == ClauseKind.LOSS:  # whatever its scope: only a T1 can lose its service
+            return joined(" ", (said_word(self.kind), _AT[Scope.T1]))
+        return _("%(link)s is %(state)s", link=self._link(), state=said_word(self.kind))
+
+    def _link(self) -> str:
+        """The links that the clause is about: ``a backup link at the T0 or a T1``."""
+        link = (
+            _("a link")
+            if self.role == Role.ANY
+            else _("a %(role)s link", role=said_word(self.role))
+        )
+        if self.scope == Scope.NETWORK:
+            return link
+        return joined(" ", (link, _AT[Scope(self.scope)]))
 
 
 @dataclass(frozen=True)

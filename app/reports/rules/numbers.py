@@ -73,7 +73,7 @@ class ReportFigure:
 
     @property
     def told_of(self) -> str:
-        """What is behind a value that is not a count: ``over 3 tickets``, ``over 1 link``."""
+        """What is behind a value that is not a count: ``(3 tickets)``, ``over 1 link``."""
         number = self.told_by or 0
         if self.unit == PERCENT:
             links = counted("over %(num)s link", "over %(num)s links", number)
@@ -84,7 +84,7 @@ class ReportFigure:
                 links=links,
                 share=_percent(self.unmonitored),
             )
-        return counted("over %(num)s ticket", "over %(num)s tickets", number)
+        return counted("(%(num)s ticket)", "(%(num)s tickets)", number)
 
     @property
     def rows(self) -> int | None:

@@ -113,7 +113,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             ),
             _(
                 "A ticket belongs to the period of its creation. "
-                "The column “tickets” is the number of tickets for which this time is "
+                "The column “known” is the number of tickets for which this time is "
                 "known; "
                 "average and median are calculated from these tickets. "
                 "For an even number of tickets, the median is halfway between the two middle "

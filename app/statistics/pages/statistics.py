@@ -57,7 +57,7 @@ BY_WORDS: Final = {
     "category": _("category"),
     "layer": _("layer"),
     "state": _("state"),
-    "site": _("site"),
+    "site": _("site (in any role)"),
     "affected": _("affected site"),
     "responsible": _("responsible site"),
     "link": _("link"),

@@ -56,7 +56,7 @@ def test_a_due_ticket_is_one_click_away_and_then_is_there(
     visitor = visit(cast.kit)
     page = visitor.read("/duty?quarter=2013-Q1")
     assert "1 event" in page.text
-    assert "down or degraded for more than 60 minutes" in page.text
+    assert "a link is down or degraded for more than 60 minutes" in page.text
     place = f"/tickets/new?event={events[0]}"
     assert place in hrefs(page)
     form = next(one for one in visitor.read(place).forms if "tickets/new" in one.action)
@@ -246,7 +246,7 @@ def test_a_rule_is_composed_looked_at_put_in_force_and_undone(
         == 303
     )
     page = visitor.read("/duty/rules")
-    assert "down at a T1 for at least 10 minutes" in page.text
+    assert "a link at a T1 is down for at least 10 minutes" in page.text
     assert "Nothing is due" in visitor.read("/duty").text
     version = session.scalars(
         select(DutyRuleVersion.id).order_by(DutyRuleVersion.id.desc())

@@ -98,7 +98,7 @@ def test_a_due_ticket_is_missing_then_there(session: Session) -> None:
     recompute_all(session)
     (row,) = due(session)
     assert (row.event_id, row.rule, row.responsible, row.amount) == (event, "R2009", "DE-KIT", 5400)
-    assert row.clause == "down or degraded for more than 60 minutes"
+    assert row.clause == "a link is down or degraded for more than 60 minutes"
     assert row.due_at == at("6 10:00")
     assert row.standing is DutyStatus.MISSING, "noon of the 6th is behind it"
     assert due(session, at("6 10:00"))[0].standing is DutyStatus.DUE

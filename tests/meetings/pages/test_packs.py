@@ -65,7 +65,10 @@ def test_the_form_offers_the_two_quarters_that_ended_and_all_slides(
     assert first < last
     assert form.values("slides") == list(SLIDE_WORDS)
     slides = f"{PACKS}?first=2012-Q1&last=2013-Q2#h-new"
-    assert (slides, "Quarters of the LHCOPN group’s 2013 slides, 2012-Q1 to 2013-Q2") in page.links
+    assert (
+        slides,
+        "2012-Q1 to 2013-Q2, the period of the LHCOPN group’s 2013 slides",
+    ) in page.links
     asked = visit(cast.operator).read(f"{PACKS}?first=2013-Q1&last=2013-Q2").form(PACKS)
     assert (asked.values("first"), asked.values("last")) == (["2013-Q1"], ["2013-Q2"])
 

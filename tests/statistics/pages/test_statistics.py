@@ -19,7 +19,7 @@ from tests.harness.visitor import PageReader, Visitor
 from tests.harness.visits import Enter, Open
 
 THIS = Quarter.of(datetime.now(UTC))
-SLIDES = "Show 2012-Q1 to 2013-Q2, as in the LHCOPN group’s 2013 slides"
+SLIDES = "Show 2012-Q1 to 2013-Q2, the period of the LHCOPN group’s 2013 slides"
 GRIDKA, PIC = "CERN-GRIDKA-LHCOPN-001", "CERN-PIC-LHCOPN-001"
 
 
@@ -184,7 +184,7 @@ def test_times_are_told_as_people_say_them(
     reader, year = visit(cast.reader), created.year
     if year == now.year:  # the overview tells of this year's tickets
         text = reader.read("/statistics").text
-        assert f"25 min median time to solve a ticket created in {year} (n = 1)" in text
+        assert f"25 min median working time to solve a ticket created in {year} (n = 1)" in text
         assert "10 min without the time spent waiting or on hold" in text
     text = reader.read(f"/statistics/times?per=year&from={year}&to={year}").text
     assert f"{year} 1 1 10 min 10 min 1 25 min 25 min 1 10 min 10 min 0 no data" in text
