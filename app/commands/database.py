@@ -61,7 +61,7 @@ def upgrade(check: bool) -> None:
 def downgrade() -> None:
     """Refused: restore a backup instead."""
     raise SettingError(
-        "a downgrade would lose data: restore the backup made before the upgrade (flask restore"
+        "a downgrade would lose data: restore the backup from before the upgrade (flask restore"
         " FILE --force), and start the older version"
     )
 
@@ -90,7 +90,7 @@ def _try_upgrade() -> None:
     for line in _locks(tried.locked):
         click.echo(line)
     click.echo(
-        "An upgrade cannot be undone: make a backup first (flask backup FILE). To return to the"
+        "An upgrade cannot be undone: create a backup first (flask backup FILE). To return to the"
         " older version, restore it."
     )
 

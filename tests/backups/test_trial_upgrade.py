@@ -58,7 +58,7 @@ def test_an_upgrade_is_tried_on_a_copy_and_nothing_is_changed(
         locked = unreadable.removesuffix(".").partition(": ")[2].split(", ")
         assert "mails" in locked  # a new column
         assert "sites" not in locked
-    assert last.startswith("An upgrade cannot be undone: make a backup first")
+    assert last.startswith("An upgrade cannot be undone: create a backup first")
     assert contents(full) == before
     assert list(place.iterdir()) == []
     if kind_of(full) == "postgresql":
@@ -108,5 +108,5 @@ def test_a_downgrade_is_refused_in_a_sentence(full: str) -> None:
     ended = run(full, "db", "downgrade")
     assert ended.exit_code == 1
     (line,) = ended.output.splitlines()
-    assert line.startswith("Error: a downgrade would lose data: restore the backup made before")
+    assert line.startswith("Error: a downgrade would lose data: restore the backup from before")
     assert contents(full) == before
