@@ -20,12 +20,12 @@ from tests.soap_service.wire import in_order
 
 PARTNER: Final = "GGUS-GUIDE"
 PARTNER_SECRET: Final = "an exchange of secrets 71"
-SUBMITTER: Final = "submitter@site.example"
+COPY: Final = "noc@site.example"
 TICKET: Final = {
     "GHD_Description": "written over SOAP",
     "GHD_Last_Modifier": "noc-guide",
     "GHD_Last_Login": "noc-guide",
-    "GHD_Submitter_Mail": SUBMITTER,
+    "GHD_CarbonCopy": COPY,
 }
 
 
@@ -150,7 +150,7 @@ def _read(site: Site, number: str, title: str) -> str:
 
 
 def mail_leaves(site: Site) -> str:
-    """The submitter of the newest ticket hears of it."""
+    """The address in the newest ticket's carbon copy gets an email."""
     if not site.tickets:
         raise Wrong("no ticket was opened before")
     mail = site.box.wait_for(site.tickets[-1][1], site.patience)

@@ -7,6 +7,7 @@ else: package managers use a proxy in this program, which connects to the packag
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
 import shutil
@@ -179,8 +180,10 @@ class Machine:
                 if done.stdout.strip() in {"running", "degraded"}:
                     return
             time.sleep(0.2)
+        code = process.poll()
         self.kill()
-        raise MachineError(f"{self.name} does not start: {self.folder / self.name / 'console'}")
+        said = (self.folder / self.name / "console").read_text(errors="replace")[-500:]
+        raise MachineError(f"{self.name} does not start (exit code {code}): {said}")
 
     def stop(self) -> None:
         """Switch it off in order. Raises MachineError."""
@@ -220,6 +223,11 @@ def running(
         host: f"{NETWORK}.{numbers[name]}" if name else HERE for host, name in hosts.items()
     }
     machines = {name: Machine(name, number, folder, addresses) for name, number in numbers.items()}
+    lock = (FOLDER / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise MachineError("another run uses this machine") from None
     try:
         folder.mkdir()
         _copy_repository(repository, commit, folder / "portal.git")
@@ -236,6 +244,7 @@ def running(
                 _remove_groups(group / f"{_BRIDGE}-{machine.name}")
             _link(machine.archives, _ARCHIVES)
         shutil.rmtree(folder, ignore_errors=True)
+        lock.close()
 
 
 def _copy_repository(repository: Path, commit: str, clone: Path) -> None:
@@ -345,13 +354,10 @@ def _network(machines: Iterable[Machine]) -> Iterator[None]:
             _ip("-n", space, "link", "set", "lo", "up")
         yield
     finally:
-        for machine in machines:
-            subprocess.run(
-                ["ip", "netns", "delete", f"{_BRIDGE}-{machine.name}"],
-                capture_output=True,
-                check=False,
-            )
-        _ip("link", "delete", _BRIDGE)
+        ends = [["link", "delete", f"guide{machine.number}"] for machine in machines]
+        spaces = [["netns", "delete", f"{_BRIDGE}-{machine.name}"] for machine in machines]
+        for words in (*ends, *spaces, ["link", "delete", _BRIDGE]):
+            subprocess.run(["ip", *words], capture_output=True, check=False)
 
 
 def _ip(*words: str) -> None:
