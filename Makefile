@@ -148,6 +148,11 @@ prove-guide: ## deploy/README.md followed on bare Debian 13, into docs/proofs/gu
 	@tools/venv.sh dev
 	@unset DEMO; $(BIN)/python -m bench.guide --forms $(FORMS)
 
+prove-upgrade: ## flask db upgrade from every release with SIZES tickets, into docs/proofs/upgrade.md (SIZES=10000)
+	@tools/venv.sh dev
+	@unset DEMO; $(BIN)/python -m bench.prove_upgrade --sizes $(SIZES) >docs/proofs/upgrade.md.new
+	@mv docs/proofs/upgrade.md.new docs/proofs/upgrade.md
+
 soak: ## a mixed load for MINUTES (10): errors, and memory of the processes
 	@tools/venv.sh dev
 	@unset DEMO; $(BIN)/python -m bench soak --minutes $(MINUTES)

@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -31,10 +30,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 from time import monotonic, perf_counter, sleep
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-import psycopg
 from sqlalchemy import func, inspect, make_url, select
 from sqlalchemy.orm import Session
 
@@ -295,44 +293,19 @@ def _beside(at: str, tickets: int) -> str:
     url = make_url(at)
     beside = url.set(database=f"{url.database}_{tickets}")
     if url.get_backend_name() == "postgresql":
-        with _server_of(at) as connection:
+        with places.server_of(at) as connection:
             there = "SELECT 1 FROM pg_database WHERE datname = %s"
             if connection.execute(there, (beside.database,)).fetchone() is None:
                 connection.execute(f"CREATE DATABASE {beside.database}".encode())
     return beside.render_as_string(hide_password=False)
 
 
-def _server_of(url: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """A connection to PostgreSQL beside this database, each statement committed by itself."""
-    other = make_url(url).set(drivername="postgresql", database="postgres")
-    return psycopg.connect(other.render_as_string(hide_password=False), autocommit=True)
-
-
 @contextmanager
 def copy_of(base: Place, name: str, checkout: Path) -> Iterator[Place]:
     """A copy of the database with the schema of a checkout, gone afterwards."""
-    if base.kind == "sqlite":
-        file = run.folder() / f"http-{name}.db"
-        with (
-            sqlite3.connect(str(make_url(base.url).database)) as source,
-            sqlite3.connect(file) as copy,
-        ):
-            source.backup(copy)
-        copied = f"sqlite:///{file}"
-        places.bring_to_schema_of(copied, checkout)
-        yield replace(base, url=copied)
-        for one in file.parent.glob(f"{file.name}*"):
-            one.unlink()
-        return
-    url = make_url(base.url)
-    beside = url.set(database=f"{url.database}_{name}")
-    copied = beside.render_as_string(hide_password=False)
-    with _server_of(base.url) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {beside.database}".encode())
-        connection.execute(f"CREATE DATABASE {beside.database} TEMPLATE {url.database}".encode())
-        places.bring_to_schema_of(copied, checkout)
-        yield replace(base, url=copied)
-        connection.execute(f"DROP DATABASE {beside.database} WITH (FORCE)".encode())
+    with places.copied(base.url, f"http_{name}") as url:
+        places.bring_to_schema_of(url, checkout)
+        yield replace(base, url=url)
 
 
 # --- one client ---------------------------------------------------------------------------------

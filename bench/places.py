@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import psycopg
 from alembic import command
@@ -188,3 +190,29 @@ def _postgresql(name: str) -> str:
     ) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
     return postgres.url(home, name)
+
+
+def server_of(url: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """A connection to PostgreSQL beside this database, each statement committed by itself."""
+    other = make_url(url).set(drivername="postgresql", database="postgres")
+    return psycopg.connect(other.render_as_string(hide_password=False), autocommit=True)
+
+
+@contextmanager
+def copied(url: str, name: str) -> Iterator[str]:
+    """The URL of a copy of the database as it is, gone afterwards."""
+    given = make_url(url)
+    if given.get_backend_name() == "sqlite":
+        file = run.folder() / f"{name}.db"
+        with sqlite3.connect(str(given.database)) as source, sqlite3.connect(file) as copy:
+            source.backup(copy)
+        yield f"sqlite:///{file}"
+        for one in file.parent.glob(f"{file.name}*"):
+            one.unlink()
+        return
+    beside = given.set(database=f"{given.database}_{name}")
+    with server_of(url) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {beside.database}".encode())
+        connection.execute(f"CREATE DATABASE {beside.database} TEMPLATE {given.database}".encode())
+        yield beside.render_as_string(hide_password=False)
+        connection.execute(f"DROP DATABASE {beside.database} WITH (FORCE)".encode())
