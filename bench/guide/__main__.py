@@ -184,10 +184,10 @@ def _section(form: Form, result: Result) -> str:
     held = sum(row[1] == _HOLDS for row in result.checks)
     lines = [
         f"## {form.title}\n",
-        f"{len(steps)} blocks were run, {failed} of them failed; {len(result.checks)} checks, of"
-        f" which {held} hold." + ("" if result.complete else " The run ended early.") + " The first"
-        f" {result.tried} checks were tried on the bare machines, too, where they must fail, except"
-        " that no unit has failed there either.\n",
+        f"{len(steps)} blocks were run, and {failed} of them failed. {held} of {len(result.checks)}"
+        " checks hold." + ("" if result.complete else " The run ended early."),
+        f"{result.tried} checks were also tried before the guide was followed, and must fail,"
+        " except that no unit has failed there either.\n",
         *_table(("block", "machines", "result", "time"), result.steps),
         "",
         *_table(("check", "result", "what was found"), result.checks),

@@ -76,6 +76,11 @@ class Machine:
         return f"{NETWORK}.{self.number}"
 
     @property
+    def nspawn_name(self) -> str:
+        """Of this run alone: what a run that was killed left is not in the way."""
+        return f"{self.folder.name}-{self.name}"
+
+    @property
     def root(self) -> Path:
         return self.folder / self.name / "root"
 
@@ -148,7 +153,8 @@ class Machine:
             "--private-users=no",
             "--capability=CAP_NET_ADMIN",
             f"--directory={self.root}",
-            f"--machine={self.name}",
+            f"--machine={self.nspawn_name}",
+            f"--hostname={self.name}",
             f"--network-namespace-path=/run/netns/{_BRIDGE}-{self.name}",
             "--resolv-conf=off",
             "--timezone=off",
@@ -198,7 +204,7 @@ class Machine:
         self.leader = 0
 
     def kill(self) -> None:
-        """End what is left of it."""
+        """End what is left of it, and what nspawn leaves of a machine that was not switched off."""
         self.leader = 0
         for process in self.processes:
             if process.poll() is None:
@@ -207,6 +213,11 @@ class Machine:
                     process.wait(20)
                 process.kill()
                 process.wait()
+        for kind in ("unix-export", "propagate"):
+            place = Path("/run/systemd/nspawn") / kind / self.nspawn_name
+            subprocess.run(["umount", place], capture_output=True, check=False)
+            with suppress(OSError):
+                place.rmdir()
 
 
 @contextmanager
