@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, select, union
 from sqlalchemy.orm import Session
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.calendar.models.lhc import LhcPeriod
 from app.calendar.rules.lhc_calendar import Certainty, PeriodKind, read_cern_time
 from app.calendar.services.lhc_calendar import LHC_PERIOD
+from app.core.database.transactions import lock_until_commit
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Writer
 from app.core.services.changes import FieldChange, record_change
@@ -27,13 +28,17 @@ from app.registry.rules.registry import SiteNameValue, name_text, names_from_tex
 from app.registry.services.registry import LINK, SITE, set_source
 
 _FOLDER = Path(__file__).resolve().parent
+_LOCK: Final = 2_600_027
+"""Of servers that start at the same time on one database."""
 
 
 def seed_reference(session: Session, by: Writer) -> int:
     """Add what is missing of this release's sites, names, links and periods of the LHC.
 
-    Returns how many things were added to or amended; 0 when everything is in place.
+    Returns how many things were added to or amended; 0 when everything is in place. A second
+    process waits until the first one has committed.
     """
+    lock_until_commit(session, _LOCK)
     return (
         add_sites(session, by, _FOLDER / "sites.json")
         + add_links(session, by, _FOLDER / "links.json")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import available_timezones
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
@@ -20,6 +21,8 @@ from app.registry.models.registry import FactSource, Link, Site, SiteName
 from app.registry.services.links import change_link
 from app.registry.services.registry import find_site
 from app.registry.services.sites import change_site, site_values
+from tests.harness.databases import open_session
+from tests.harness.until import until
 
 REFERENCE = Path(reference.__file__).parent
 BY = Writer(actor=SYSTEM, door=Door.COMMAND, now=datetime(2026, 11, 25, 12, tzinfo=UTC))
@@ -59,6 +62,31 @@ def test_a_second_time_adds_nothing(session: Session) -> None:
     before = session.scalar(select(func.count()).select_from(Change))
     assert _seed(session) == 0
     assert session.scalar(select(func.count()).select_from(Change)) == before == 50
+
+
+def test_two_servers_that_start_at_once_on_a_new_database(database: str) -> None:
+    """The second one waits for what the first one has not committed yet, and adds nothing."""
+    with open_session(database) as first, open_session(database) as looker:
+
+        def other_waits() -> bool:
+            looker.rollback()
+            waiting = text(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            return bool(looker.scalar(waiting))
+
+        def start() -> int:
+            with open_session(database) as second:
+                return _seed(second)
+
+        with ThreadPoolExecutor() as pool:
+            with transaction(first):
+                assert seed_reference(first, BY) == 50
+                added = pool.submit(start)
+                if database.startswith("postgresql"):
+                    until(lambda: other_waits() or added.done())
+            assert added.result(60) == 0
 
 
 def test_who_was_t1_when(session: Session) -> None:
