@@ -65,8 +65,10 @@ class Visitor:
 
     def log_in(self, name: str) -> None:
         """Log in by the form. Raises Wrong."""
-        page = PageReader(self.ask("GET", "/login").text)
-        fields = page.form("/login").data()
+        page = self.ask("GET", "/login")
+        if page.status != http.client.OK:
+            raise Wrong(f"GET /login answers {page.status}")
+        fields = PageReader(page.text).form("/login").data()
         sent = {key: values[0] for key, values in fields.items() if values}
         sent |= {"name": name, "password": PASSWORD}
         headers = {
