@@ -8,7 +8,7 @@ the database, secrets included, and neither SECRET_KEY nor mails that are files.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine
 
-from app.backups import postgresql
+from app.backups import migrations, postgresql
 from app.backups import sqlite as backup_sqlite
 from app.backups.file import (
     Backup,
@@ -115,6 +115,16 @@ def restored_elsewhere(engine: Engine, file: Path) -> Iterator[tuple[Engine, Man
         except SettingError as error:
             raise SettingError(str(error).replace("FILE", str(file), 1)) from error
         yield scratch, manifest
+
+
+def upgrade_copy(engine: Engine) -> Mapping[str, bool] | None:
+    """Bring a copy that nobody else uses to the newest schema. What that locks until its end: each
+    table that others cannot write, and whether they cannot read it either; None on SQLite, where
+    nobody else can write, and everybody can read."""
+    if engine.dialect.name == "sqlite":
+        migrations.upgrade(engine)
+        return None
+    return postgresql.upgrade_with_locks(engine)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
+from app.backups import migrations
 from app.backups.file import WRONG, TableSum
 from app.core.rules.errors import SettingError
 from app.core.settings import environment_of_children
@@ -90,6 +91,18 @@ _ABOUT: Final = """
 """
 """Name and encoding of a scratch database, whether this role may create one, whether there is one,
 and its comment."""
+
+
+_LOCKS: Final = """
+    SELECT c.relname, bool_or(l.mode = 'AccessExclusiveLock')
+    FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+    WHERE l.pid = pg_backend_pid() AND l.granted AND c.relkind = 'r'
+      AND c.relnamespace = current_schema()::regnamespace
+      AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+    GROUP BY c.relname ORDER BY c.relname
+"""
+"""The tables that the transaction keeps from others until its end, and whether from readers too
+(PostgreSQL's manual, "Explicit Locking": weaker locks let others read and write)."""
 
 
 def need_programs(*names: str) -> None:
@@ -273,6 +286,15 @@ def scratch_database(engine: Engine) -> Iterator[Engine]:
     finally:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql(f"{drop} WITH (FORCE)")
+
+
+def upgrade_with_locks(engine: Engine) -> Mapping[str, bool]:
+    """Bring the schema up to date; which tables that locked, and whether against readers too."""
+    with engine.begin() as connection:
+        before = set(tables_of(connection))
+        migrations.upgrade(connection)
+        locked = connection.exec_driver_sql(_LOCKS).all()
+        return {name: bool(whole) for name, whole in locked if name in before}
 
 
 def _sum_of(schema: str, table: str) -> str:

@@ -8,27 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
-from typing import Final
 
 from alembic.util import CommandError
 from sqlalchemy import Engine, NullPool, create_engine
 from sqlalchemy.exc import DatabaseError
 
-from app.backups import migrations, postgresql
-from app.backups.backups import make_backup, restored_elsewhere
+from app.backups.backups import make_backup, restored_elsewhere, upgrade_copy
 from app.core.database.transactions import LONG_STATEMENT_TIMEOUT, configure_engine
 from app.core.rules.errors import SettingError
-
-_LOCKS: Final = """
-    SELECT c.relname, bool_or(l.mode = 'AccessExclusiveLock')
-    FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
-    WHERE l.pid = pg_backend_pid() AND l.granted AND c.relkind = 'r'
-      AND c.relnamespace = current_schema()::regnamespace
-      AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
-    GROUP BY c.relname ORDER BY c.relname
-"""
-"""The tables that the transaction keeps from others until its end, and whether from readers too
-(PostgreSQL's manual, "Explicit Locking": weaker locks let others read and write)."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +55,7 @@ def _upgrade(copy: Engine) -> Mapping[str, bool] | None:
     engine = create_engine(copy.url, poolclass=NullPool, hide_parameters=True)
     configure_engine(engine, LONG_STATEMENT_TIMEOUT)
     try:
-        if engine.dialect.name == "sqlite":
-            migrations.upgrade(engine)
-            return None
-        with engine.begin() as connection:
-            before = set(postgresql.tables_of(connection))
-            migrations.upgrade(connection)
-            locked = connection.exec_driver_sql(_LOCKS).all()
-            return {name: bool(whole) for name, whole in locked if name in before}
+        return upgrade_copy(engine)
     except (CommandError, DatabaseError) as error:
         reason = error.orig if isinstance(error, DatabaseError) else error
         raise SettingError(f"the copy could not be upgraded: {reason}") from error

@@ -28,13 +28,13 @@ def median(value: float | None, told_by: int) -> ReportFigure:
     [
         (median(1.2, 3), median(1.31, 3), "now 1.3 working days", "now 1.3 days"),
         # what is read is the same: only of how many it is told differs
-        (median(1.2, 3), median(1.2, 5), "now of 5 tickets", "now of 5 tickets"),
-        (median(1.201, 3), median(1.199, 1), "now of 1 ticket", "now of 1 ticket"),
+        (median(1.2, 3), median(1.2, 5), "now (5 tickets)", "now (5 tickets)"),
+        (median(1.201, 3), median(1.199, 1), "now (1 ticket)", "now (1 ticket)"),
         (
             ReportFigure("availability", "Availability", 99.5, unit=PERCENT, told_by=1),
             ReportFigure("availability", "Availability", 99.5, unit=PERCENT, told_by=2),
-            "now of 2 links",
-            "now of 2 links",
+            "now over 2 links",
+            "now over 2 links",
         ),
         (median(1.2, 3), median(None, 0), "now no data", "now no data"),
     ],
