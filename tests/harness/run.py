@@ -6,6 +6,7 @@ left of them is found, and makes its own temporary files inside.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -34,23 +35,42 @@ def folder() -> Path:
 
 
 def end(run: Path) -> None:
-    """Kill every other process of the run, and remove the folder."""
-    while left := processes(run) - {os.getpid()}:
+    """Kill every other process of the run, and remove the folder.
+
+    Raises:
+        OSError: the folder is somebody else's, say.
+    """
+    while (left := processes(run) - {os.getpid()}) or run.exists():
         for process in left:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
-    shutil.rmtree(run, ignore_errors=True)
+        try:
+            shutil.rmtree(run)
+        except OSError as error:
+            # What was killed writes until it has ended, and another may be removing it too.
+            if error.errno not in {errno.ENOTEMPTY, errno.ENOENT}:
+                raise
 
 
 def processes(run: Path) -> set[int]:
-    """Those that were started with the run's environment and have not ended."""
+    """Those that were started with the run's environment and have not ended.
+
+    Each thread is asked: a process whose first thread has ended shows no environment of its own.
+    """
     mark = f"{_VARIABLE}={run}".encode()
-    found = set()
-    for file in Path("/proc").glob("[0-9]*/environ"):
-        with suppress(OSError):  # ended meanwhile, or somebody else's
-            if mark in file.read_bytes().split(b"\0"):
-                found.add(int(file.parent.name))
-    return found
+    return {
+        int(process.name)
+        for process in Path("/proc").iterdir()
+        if process.name.isdigit() and any(mark in shown for shown in _environments(process))
+    }
+
+
+def _environments(process: Path) -> Iterator[list[bytes]]:
+    """What each of its threads shows; nothing of those that ended or are somebody else's."""
+    with suppress(OSError):
+        for thread in (process / "task").iterdir():
+            with suppress(OSError):
+                yield (thread / "environ").read_bytes().split(b"\0")
 
 
 def abandoned() -> list[Path]:
@@ -58,7 +78,8 @@ def abandoned() -> list[Path]:
     found = []
     for run in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         try:
-            os.kill(int((run / "owner").read_text()), 0)
+            if run.stat().st_uid == os.getuid():
+                os.kill(int((run / "owner").read_text()), 0)
         except ProcessLookupError:
             found.append(run)
         except (OSError, ValueError):
