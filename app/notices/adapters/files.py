@@ -89,7 +89,10 @@ def _mail(content: bytes, name: str, digest: str) -> NoticeReading:
     if not found:
         body = next((text for media, text in parts if media.endswith("/plain")), whole)
         draft = guess(clean(body), one_line(subject))
-        found = (Unread("It contains no calendar (text/calendar or an .ics file)", draft),)
+        why = "It contains no calendar (text/calendar or an .ics file)"
+        if draft.unclear:
+            why += f"; not read: {draft.unclear}"
+        found = (Unread(why, draft),)
     return NoticeReading(
         name or cut_line(subject, 255),
         digest,

@@ -110,6 +110,8 @@ class Draft:
     end: datetime | None = None
     status: str = ""
     """In the sender's words, in upper case; "" = not stated."""
+    unclear: str = ""
+    """Why a stated time is not in the draft, in words; "" = none was left out."""
 
 
 @dataclass(frozen=True)

@@ -176,6 +176,35 @@ def test_a_mail_in_two_columns_is_a_draft() -> None:
     assert found.draft.end == datetime(2013, 3, 10, 9, 30, tzinfo=UTC)
 
 
+def plain(*rows: str) -> Unread:
+    """What a plain mail with these lines is to a person."""
+    content = "\r\n".join(("From: noc@carrier.example", "Subject: Works", "", *rows)).encode()
+    (found,) = read(content).found
+    assert isinstance(found, Unread)
+    return found
+
+
+def test_times_of_carriers_are_in_the_draft() -> None:
+    window = (datetime(2021, 5, 11, 21, tzinfo=UTC), datetime(2021, 5, 12, 3, tzinfo=UTC))
+    start, end = "12-May-2021 00:00", "12-May-2021 06:00"
+    zone = "EET-DST (UTC +3h)"
+    for rows in (
+        (f"Start Time: {start} {zone}", f"End Time: {end} {zone}"),
+        (f"Start Date & Time (UTC+3): {start}", f"End Date & Time (UTC+3): {end}"),
+        (f"Maintenance Window: {start} {zone} - {end} {zone}",),
+        (f"Date and time: {start} to {end} {zone}",),
+    ):
+        found = plain(*rows)
+        assert (found.draft.start, found.draft.end, found.draft.unclear) == (*window, "")
+
+
+def test_an_unclear_time_is_left_to_a_person_with_the_reason() -> None:
+    found = plain("Start: 03/04/2021 05:00 GMT", "End: 12-May-2021 06:00 CST")
+    assert (found.draft.start, found.draft.end) == (None, None)
+    assert "start “03/04/2021 05:00 GMT”: the date may be 2021-04-03 or 2021-03-04" in found.why
+    assert "end “12-May-2021 06:00 CST”: CST may be the time of North America" in found.why
+
+
 def test_several_events_and_many_circuits() -> None:
     text = sample("new.ics").decode()
     begin, end = text.index("BEGIN:VEVENT"), text.index("END:VCALENDAR")
