@@ -708,6 +708,8 @@ an unknown one           | GET /api/v1/sites/* unknown                  | 404 | 
                          | GET /api/v1/links                            | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
                          | GET /api/v1/links/*                          | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
 an unknown one           | GET /api/v1/links/* unknown                  | 404 | 404 | 403 | 403 | 403 | 404 | 403 | 403 | 404 | 404 | 401
+                         | GET /api/v1/pick/links                       | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+                         | GET /api/v1/pick/sites                       | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
                          | GET /api/v1/webhooks                         | 403 | 403 | yes | 403 | 403 | 403 | yes | yes | yes | yes | 401
 an operator's            | GET /api/v1/webhooks/*                       | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
 an operator's            | DELETE /api/v1/webhooks/*                    | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401

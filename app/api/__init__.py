@@ -22,7 +22,7 @@ from app.api.events import detected, events
 from app.api.limits import BODY_LIMIT
 from app.api.operations import COPIES_PER_DAY, operations_of
 from app.api.rate_limit import RATE_LIMIT, RateLimit
-from app.api.registry import names, records
+from app.api.registry import names, pick_lists, records
 from app.api.reports import forms, reports
 from app.api.statistics import statistics
 from app.api.tickets import actions, changes, filters, tickets
@@ -35,6 +35,7 @@ MODULES: Final = (
     changes,
     records,
     names,
+    pick_lists,
     events,
     detected,
     notices,

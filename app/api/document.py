@@ -16,7 +16,7 @@ from app.api.schemas import Problem
 from app.api.wire import MAX_KEY_LENGTH, MAX_NUMBER
 from app.core.rules.scopes import MEANINGS
 
-VERSION = "1.5.0"
+VERSION = "1.6.0"
 """Of the contract. A field or parameter that is added raises the second number."""
 _ABOUT = """\
 The portal's REST API. Within its scopes, a token can do what its account can do in the web

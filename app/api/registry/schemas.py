@@ -22,8 +22,10 @@ from app.api.wire import (
     sent_day,
     sent_text,
 )
+from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.matching.rules.matching import Evidence
 from app.registry.rules.networks import Network
+from app.registry.services.pick_lists import MOST
 from app.topology.rules.link_states import LinkState
 
 
@@ -64,6 +66,32 @@ class OneQuery(Schema):
     """What a single record takes."""
 
     on = sent_day("on", "The record as it was on this day; 404 if it was not valid then.")
+
+
+class PickQuery(Schema):
+    """What somebody typed."""
+
+    search = sent_text(
+        "Words that are all part of an id or a name, in any order; upper and lower case are the"
+        " same. Empty: the first ones.",
+        SHORT_TEXT_LIMIT,
+        least=0,
+        name="search",
+        load_default="",
+    )
+
+
+class Pick(Schema):
+    """A site or link to pick."""
+
+    id = a_text("The link id, or the site's key: the value to store.")
+    label = a_text("What people read: the id with the sites, or the key with the other names.")
+
+
+class PickList(Schema):
+    """The best matches, best first."""
+
+    items = a_list(Pick, f"At most {MOST}.")
 
 
 class SiteName(Schema):

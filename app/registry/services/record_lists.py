@@ -174,9 +174,14 @@ def in_use_on(row: type[Site] | type[Link], day: date | BindParameter[date]) -> 
     )
 
 
+def not_retired_on(row: type[Site] | type[Link], day: date) -> ColumnElement[bool]:
+    """Whether a record is in use on a day, or will be: nobody would find it otherwise."""
+    return or_(row.valid_until.is_(None), row.valid_until > day)
+
+
 def _shown(row: type[Site] | type[Link], show: str, day: date) -> list[ColumnElement[bool]]:
-    if show == IN_USE:  # what begins later is shown with what is in use: nobody would find it
-        return [or_(row.valid_until.is_(None), row.valid_until > day)]
+    if show == IN_USE:
+        return [not_retired_on(row, day)]
     return [row.valid_until <= day] if show == RETIRED else []
 
 
