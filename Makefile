@@ -1,7 +1,7 @@
 # Every verb of this project. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-stacks test-rest test-rt chaos check audit format venv docs texts changelog release lock migration pictures bench prove-move prove-guide soak bench-servers faults clean
+.PHONY: help run test test-all test-stacks test-rest test-rt chaos check audit format venv docs texts changelog release lock migration pictures bench prove-move prove-guide prove-containers soak bench-servers faults clean
 BIN := .venv/bin
 DEMO ?= 1
 export DEMO
@@ -25,6 +25,9 @@ MINUTES ?= 10
 # How many tickets to move, and URLs of SQLite databases of these sizes that are filled already.
 SIZES ?= 10000,100000
 AT ?=
+# The programs that build images and run containers; docker and docker compose if none are named.
+ENGINE ?=
+COMPOSE ?=
 # The forms of the guide to follow: one machine, several, or both.
 FORMS ?= one,several
 
@@ -147,6 +150,10 @@ prove-move: ## flask move of 10,000 and 100,000 tickets, into docs/proofs/move.m
 prove-guide: ## deploy/README.md followed on bare Debian 13, into docs/proofs/guide.md (root; FORMS=one, some 15 minutes)
 	@tools/venv.sh dev
 	@unset DEMO; $(BIN)/python -m bench.guide --forms $(FORMS)
+
+prove-containers: ## deploy/containers started, destroyed, restored, into docs/proofs/containers.md (root; ENGINE=podman)
+	@tools/venv.sh dev
+	@unset DEMO; ENGINE="$(ENGINE)" COMPOSE="$(COMPOSE)" $(BIN)/python -m bench.prove_containers
 
 prove-upgrade: ## flask db upgrade from every release with SIZES tickets, into docs/proofs/upgrade.md (SIZES=10000)
 	@tools/venv.sh dev

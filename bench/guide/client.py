@@ -38,11 +38,19 @@ class Answer:
 
 @dataclass
 class Visitor:
-    """One who comes to the address with a name; the certificate is trusted and checked."""
+    """One who comes to the address with a name; the certificate is trusted and checked. Without a
+    certificate, over http."""
 
     address: str
-    certificate: str
+    certificate: str = ""
+    port: int = 443
     cookie: str = ""
+
+    @property
+    def origin(self) -> str:
+        """What the address begins with."""
+        scheme, usual = ("https", 443) if self.certificate else ("http", 80)
+        return f"{scheme}://{NAME}" + (f":{self.port}" if self.port != usual else "")
 
     def ask(
         self,
@@ -51,17 +59,21 @@ class Visitor:
         body: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        context = ssl.create_default_context(cadata=self.certificate)
-        connection = http.client.HTTPSConnection(NAME, timeout=60)
-        plain = socket.create_connection((self.address, 443), 60)
-        connection.sock = context.wrap_socket(plain, server_hostname=NAME)
-        with closing(connection):
+        with closing(self._connected()) as connection:
             sent = {**(headers or {}), **({"Cookie": self.cookie} if self.cookie else {})}
             connection.request(method, path, body and body.encode(), sent)
             answer = connection.getresponse()
             if cookie := answer.headers["Set-Cookie"]:
                 self.cookie = cookie.partition(";")[0]
             return Answer(answer.status, answer.headers, answer.read().decode())
+
+    def _connected(self) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection(NAME, self.port, timeout=60)
+        connection.sock = socket.create_connection((self.address, self.port), 60)
+        if self.certificate:
+            context = ssl.create_default_context(cadata=self.certificate)
+            connection.sock = context.wrap_socket(connection.sock, server_hostname=NAME)
+        return connection
 
     def log_in(self, name: str) -> None:
         """Log in by the form. Raises Wrong."""
@@ -73,7 +85,7 @@ class Visitor:
         sent |= {"name": name, "password": PASSWORD}
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
-            "Referer": f"https://{NAME}/login",
+            "Referer": f"{self.origin}/login",
         }
         answer = self.ask("POST", "/login", urlencode(sent), headers)
         if answer.status != http.client.SEE_OTHER:
