@@ -6,6 +6,7 @@ by tests/pages/test_permissions.py. A new address or operation needs a row here,
 A line is: what it is | method and address (* stands for a number, key or name), or operation | one
 cell per column. An address may be in several lines, with a word after it for each case. An
 operation of REST has the name that its published summary gives it; its line names only the case.
+``FORMAT`` stands for each format in which monitoring systems report events.
 Cells: ``yes``; what the door answers instead; ``-`` for a case that cannot be.
 """
 
@@ -13,10 +14,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from app.events.adapters import FORMATS
 
 _PUBLISHED: Final = Path(__file__).with_name("api") / "openapi.json"
 
@@ -45,9 +48,7 @@ class Table:
     def rows(self) -> list[Row]:
         """The lines, read."""
         found = []
-        for line in self.lines.strip().splitlines():
-            if not line.strip() or line.startswith("#"):
-                continue
+        for line in self._lines():
             said, how, *cells = (part.strip() for part in line.split("|"))
             assert len(cells) == len(self.columns), f"{len(cells)} cells: {line}"
             summary = self.summaries.get(" ".join(how.split(" ")[:2]), "")
@@ -55,6 +56,13 @@ class Table:
             assert action, f"neither a summary nor a name: {line}"
             found.append(Row(action, how, dict(zip(self.columns, cells, strict=True))))
         return found
+
+    def _lines(self) -> Iterator[str]:
+        for line in self.lines.strip().splitlines():
+            if not line.strip() or line.startswith("#"):
+                continue
+            names = FORMATS if "/FORMAT" in line else ("",)
+            yield from (line.replace("/FORMAT", f"/{name}") for name in names)
 
 
 def _published_summaries() -> Mapping[str, str]:
@@ -747,8 +755,8 @@ an operator's            | POST /api/v1/webhooks/*/messages/*/again     | 403 | 
                          | POST /api/v1/events/*/decisions              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
                          | DELETE /api/v1/events/*/decisions/*          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
                          | POST /api/v1/events                          | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
-                         | POST /api/v1/events/alertmanager             | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
-                         | POST /api/v1/events/alertmanager/*           | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/events/FORMAT                   | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
+                         | POST /api/v1/events/FORMAT/*                 | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
                          | POST /api/v1/notices                         | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
                          | GET /api/v1/notices                          | yes | 403 | yes | 403 | 403 | yes | yes | yes | 403 | yes | 401
                          | GET /api/v1/notices/*                        | yes | 403 | yes | 403 | 403 | yes | yes | yes | 403 | yes | 401

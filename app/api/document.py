@@ -55,7 +55,7 @@ _OUTCOME_UNKNOWN = (
 )
 _OF_WRITES = {
     "400": "A parameter or header is not allowed; `errors` names it. Also, for lists of events, "
-    "Alertmanager notifications and NTTDM documents: the body cannot be read.",
+    "notifications of monitoring systems and NTTDM documents: the body cannot be read.",
     "409": "The current state does not allow this, or the Idempotency-Key was used for another "
     "request.",
     "500": _OUTCOME_UNKNOWN,

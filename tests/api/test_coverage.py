@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.api import OPERATIONS
+from app.api.events.events import RECEIVERS
 from tests.api.coverage import LINES, document, known, line_of
 
 
@@ -21,7 +22,7 @@ def test_what_it_names_is_there() -> None:
     named = {name for line in LINES for name in line.rest}
     own = {operation.name for operation in OPERATIONS}
     assert named - own == set()
-    more = {"getPairs", "reportAlerts", "reportAlertsOf"}  # for other portals and Alertmanager
+    more = {"getPairs", *(one.name for one in RECEIVERS)}  # for other portals and for monitoring
     assert own - named - more == set()
 
 

@@ -16,7 +16,10 @@ from app.api import OPERATIONS
 from app.calendar.services.lhc_calendar import add_period
 from app.core.database.transactions import transaction
 from app.core.rules.scopes import Scope
+from app.core.services.changes import take_number
+from app.events.adapters import FORMATS
 from app.events.models.events import Event, EventSource
+from app.events.services.events import EVENT
 from app.factory import API as APPLICATION
 from app.meetings.services.packs import order_pack
 from app.meetings.services.teleconferences import Asked, ask
@@ -88,7 +91,7 @@ SENT: Final = {
     "GET /api/v1/events/*/matching": "/api/v1/events/1/matching",
     "POST /api/v1/events/*/decisions": "/api/v1/events/1/decisions",
     "DELETE /api/v1/events/*/decisions/*": "/api/v1/events/1/decisions/1",
-    "POST /api/v1/events/alertmanager/*": "/api/v1/events/alertmanager/noc",
+    **{f"POST /api/v1/events/{name}/*": f"/api/v1/events/{name}/noc" for name in FORMATS},
     "GET /api/v1/tickets/*": TICKET,
     "GET /api/v1/tickets/* internal": TICKET,
     "GET /api/v1/tickets/* mail": TICKET,
@@ -202,7 +205,8 @@ BODIES: Final[dict[str, Any]] = {
     "POST /api/v1/exchange/entries/*/choose": {"value": "ours"},
     **{f"POST /api/v1/people/*/{step}": {} for step in STEPS},
 } | {
-    f"POST /api/v1/events/alertmanager{source}": {"version": "4", "alerts": []}
+    f"POST /api/v1/events/{name}{source}": found.example
+    for name, found in FORMATS.items()
     for source in ("", "/*")
 }
 """What is sent, by the row; else an empty list."""
@@ -287,6 +291,7 @@ def test_every_cell_of_rest(app: Flask, session: Session, cast: Cast, calling: C
         source = EventSource(name="probe", kind="api", created_at=NOON)
         session.add(source)
         session.flush()
+        take_number(session, EVENT, 2)
         session.add_all(
             Event(
                 id=number,

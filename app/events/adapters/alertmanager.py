@@ -189,5 +189,6 @@ FORMAT: Final = Format(
         },
         "required": ["version", "alerts"],
     },
+    {"version": "4", "alerts": []},
     read_webhook,
 )

@@ -58,9 +58,11 @@ class Format:
     """The program that sends it, as people call it."""
     things: str
     """What it calls events, in the plural: ``alerts`` names the operations ``reportAlerts`` and
-    ``reportAlertsOf``."""
+    ``reportAlertsOf``. No other format has it."""
     schema: Mapping[str, Any]
     """JSON schema of a body."""
+    example: Any
+    """A body without any event, or a small one."""
     read: Callable[[Any, str, Labels, datetime], Report]
     """Reads the JSON of a body, as messages of this source, at this time (UTC). Raises ``Invalid``
     on ``body`` if it is not this format, and ``TooMuch`` if there are more than ``MAX_AT_ONCE``
