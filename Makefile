@@ -80,7 +80,7 @@ format: ## format the code and mend what can be mended
 venv: ## .venv with everything for development (PYTHON=python3.13 asks for one)
 	@PYTHON="$(PYTHON)" tools/venv.sh dev
 
-docs: ## write docs/fields.md, native-service.md, rest.md, rest-coverage.md, permissions.md, house.svg from what they tell of
+docs: ## write docs/fields.md, native-service.md, partners-guide.md, rest.md, rest-coverage.md, permissions.md, house.svg from what they tell of
 	@tools/venv.sh dev
 	@$(BIN)/python tools/field_table.py >docs/fields.md.new
 	@mv docs/fields.md.new docs/fields.md
@@ -90,6 +90,8 @@ docs: ## write docs/fields.md, native-service.md, rest.md, rest-coverage.md, per
 	@mv docs/rest.md.new docs/rest.md
 	@$(BIN)/python tools/permission_table.py >docs/permissions.md.new
 	@mv docs/permissions.md.new docs/permissions.md
+	@$(BIN)/python tools/monitoring_guide.py >docs/partners-guide.md.new
+	@mv docs/partners-guide.md.new docs/partners-guide.md
 	@$(BIN)/python -m tests.api.coverage >docs/rest-coverage.md.new
 	@mv docs/rest-coverage.md.new docs/rest-coverage.md
 	@$(BIN)/python tools/house.py >docs/house.svg.new
