@@ -103,6 +103,7 @@ class Running:
     token: str = ""
     rows: str = ""
     content: Content | None = None
+    is_complete: bool = False
 
     def compose(self, *words: str, typed: str = "") -> str:
         """What the compose program prints. Raises Wrong if it fails."""
@@ -159,22 +160,23 @@ def main() -> int:
         parser.error(f"unknown scenario in {given.scenarios}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that containers are removed, too
     commit = run(["git", "rev-parse", "HEAD"], PROJECT).strip()
-    parts = [_HEAD, _machine(commit)]
-    failed = True
-    with TemporaryDirectory(prefix="prove-containers-") as folder:
-        try:
+    parts, every = [_HEAD, _machine(commit)], list[Running]()
+    try:
+        with TemporaryDirectory(prefix="prove-containers-") as folder:
             parts.append(f"{_image(Path(folder), commit)}\n")
-            found = {name: _proven(SCENARIOS[name], Path(folder) / name) for name in names}
-            failed = not all(complete for complete, _ in found.values())
-            parts += [text for _, text in found.values()]
-        except Wrong as error:
-            parts.append(f"The image was not built: {error}\n")
-    text = "\n".join([*parts, _not_shown()])
-    if given.draft:
-        print(text)
-    else:
-        PAGE.write_text(text)
-    return int(failed)
+            for name in names:
+                every.append(Running(SCENARIOS[name], Path(folder) / name / "containers"))
+                _prove(every[-1])
+    except Wrong as error:
+        parts.append(f"The run ended early: {error}\n")
+    finally:
+        text = "\n".join([*parts, *map(_section, every), _not_shown()])
+        if given.draft:
+            print(text)
+        else:
+            PAGE.write_text(text)
+    complete = [running.scenario for running in every if running.is_complete]
+    return int(complete != [SCENARIOS[name] for name in names])
 
 
 def _image(folder: Path, commit: str) -> str:
@@ -193,25 +195,29 @@ def _image(folder: Path, commit: str) -> str:
     return f"The image was built in {seconds:.0f} s, and has {size / 2**20:,.0f} MiB."
 
 
-def _proven(scenario: Scenario, deploy: Path) -> tuple[bool, str]:
-    """Run a scenario; whether all steps hold, and its part of the page."""
-    running, complete = Running(scenario, deploy / "containers"), False
+def _prove(running: Running) -> None:
+    """Run a scenario, and remove its containers and volumes."""
     try:
         with suppress(Wrong):
             _run_steps(running)
-            complete = True
+            running.is_complete = True
     finally:
         running.compose("down", "-v")
+
+
+def _section(running: Running) -> str:
+    """A scenario's part of the page."""
+    title, files = running.scenario.title, ":".join(running.scenario.files)
     held = sum(result == "holds" for _, result, _ in running.steps)
     heads = ("step", "result", "what was found")
     lines = [
-        f"## {scenario.title[:1].upper()}{scenario.title[1:]}\n",
-        f"`{':'.join(scenario.files)}`: {held} of {len(running.steps)} steps hold."
-        + ("\n" if complete else " The run ended early.\n"),
+        f"## {title[:1].upper()}{title[1:]}\n",
+        f"`{files}`: {held} of {len(running.steps)} steps hold."
+        + ("\n" if running.is_complete else " The run ended early.\n"),
         *("| " + " | ".join(row) + " |" for row in (heads, ("---",) * 3, *running.steps)),
         "",
     ]
-    return complete, "\n".join(lines)
+    return "\n".join(lines)
 
 
 def _run_steps(running: Running) -> None:
