@@ -73,6 +73,7 @@ def compose_pages() -> None:
     from app.calendar.pages.conflicts import conflicts_for_form, conflicts_panel
     from app.duties.pages.event_page import read_for_ticket
     from app.duties.pages.record_events import events_panel as events_of_record
+    from app.evidence.pages.panels import downtimes_panel
     from app.exchange.pages.ticket_panel import exchange_panel
     from app.mail.pages.section import mail_section, will_notify
     from app.matching.pages.ticket_panel import events_panel
@@ -89,7 +90,8 @@ def compose_pages() -> None:
     from app.topology.services.proposals import propose_urgency
 
     TICKET_PANELS.set(
-        topology_panel, notices_panel, mail_section, events_panel, conflicts_panel, exchange_panel
+        *(topology_panel, notices_panel, mail_section, events_panel, downtimes_panel),
+        *(conflicts_panel, exchange_panel),
     )
     SOLVE_PANELS.set(solve_panel)
     RECORD_PANELS.set(

@@ -20,6 +20,7 @@ from app.calendar.models import lhc
 from app.core.models import base, changes, form_keys
 from app.duties.models import duties
 from app.events.models import events, imports
+from app.evidence.models import downtimes
 from app.exchange.models import connections, incoming_mails, pairs
 from app.jobs.models import work
 from app.mail.models import mails

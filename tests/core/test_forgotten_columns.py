@@ -84,6 +84,7 @@ _WRITTEN: Final = """
     report_versions: fields reopen_reason
     request_keys: key
     sign_on_maps: content
+    site_downtimes: resource services severity text
     site_contacts: name mail phone
     site_names: name
     site_spellings: name
@@ -142,6 +143,7 @@ _NOBODY: Final = """
     sign_on_requests: issuer
     site_names: word
     site_prefixes: prefix
+    site_downtimes: their_id
     sites: key time_zone
     teleconferences: uid
     ticket_pairs: copies

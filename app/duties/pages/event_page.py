@@ -26,6 +26,7 @@ from app.events.pages.history import history_entries
 from app.events.services.hand import correct_event, enter_event, require_enter, stated_of
 from app.events.services.import_runs import import_of
 from app.events.services.withdrawal import restore_event, withdraw_event
+from app.evidence.services.downtimes import downtimes_beside
 from app.matching.pages.event_matching import matching_section
 from app.matching.pages.event_span import span_of_event
 from app.matching.rules.matching import Evidence
@@ -95,6 +96,9 @@ def event_page(number: int, *, form: ReasonForm | None = None, status: int = 200
         reason_form=form or ReasonForm(formdata=None),
         is_operator=actor.is_operator,
         link_status=_link_status(session, facts) if is_ongoing else None,
+        downtimes=downtimes_beside(
+            session, facts.site_ids, facts.event.start, facts.event.end or now()
+        ),
         lacks_ticket=lacks_ticket,
         ongoing=ongoing,
         may_open_ticket=refusal_to_create(actor) is None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,6 +37,12 @@ class EventFacts:
         """Its link or site and its state, in one line."""
         where = self.link.name if self.link else self.event.link_text
         return where or (self.site.key if self.site else self.event.site_text)
+
+    @property
+    def site_ids(self) -> Collection[int]:
+        """The site and the ends of the link, as far as the registry knows them."""
+        ends = (self.link.end_a_id, self.link.end_b_id) if self.link else ()
+        return {*ends, *([self.site.id] if self.site else [])}
 
     @property
     def is_unresolved(self) -> bool:

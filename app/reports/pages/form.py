@@ -8,6 +8,7 @@ stored before anything else is done (``reports_form_saving``). With a script eac
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 from flask import Response, flash, make_response, render_template, request
@@ -20,6 +21,7 @@ from app.core.web.form_keys import writing_once
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.core.web.times import now
+from app.evidence.services.downtimes import downtimes_beside
 from app.matching.services.by_hand import link_by_hand
 from app.reports.pages.discussion import Below, below_report
 from app.reports.pages.form_context import (
@@ -251,6 +253,12 @@ def report_page(
         place=place,
         report=place.report,
         standing=standing(place),
+        downtimes=downtimes_beside(
+            db.session(),
+            [place.site.id],
+            place.quarter.begin,
+            place.quarter.end - timedelta(microseconds=1),
+        ),
         signs=SIGNS,
         fields=fields,
         numbers=numbers,
