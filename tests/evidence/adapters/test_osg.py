@@ -49,8 +49,8 @@ def test_entries_of_one_time_and_text_are_one_downtime() -> None:
     ("old", "new", "said"),
     [
         (b"ID: 1005259", b"ID: 1005258", "Downtime 1005258 is there twice"),
-        (b"Mar 02, 2013 01:00 -0530", b"Mar 32, 2013 01:00 -0530", "StartTime: does not exist"),
-        (b"Mar 02, 2013 01:00 -0530", b"2013-03-02", "StartTime: must be a time such as Mar 28"),
+        (b"Mar 02, 2013 1:00 -0530", b"Mar 32, 2013 01:00 -0530", "StartTime: does not exist"),
+        (b"Mar 02, 2013 1:00 -0530", b"2013-03-02", "StartTime: must be a time such as Mar 28"),
         (b"Mar 02, 2013 03:00 -0530", b"Mar 02, 2013 00:59 -0530", "EndTime: the end is before"),
         (b"Mar 02, 2013 03:00 -0530", b"Jan 01, 0001 00:00 +2300", "EndTime: does not exist"),
         (b"Class: UNSCHEDULED", b"Class: PLANNED", "Class: must be SCHEDULED or UNSCHEDULED"),
