@@ -288,6 +288,16 @@ ROWS: Final[Sequence[Row]] = (
         ),
     ),
     Row(
+        "None at that time in the lists that were imported.",
+        "an event, a ticket, a report",
+        "an imported list of a site's downtimes that was searched, named below with its time",
+        "for a site without a list",
+        (
+            "tests/evidence/pages/test_downtimes.py::test_an_event_shows_what_overlaps_it_and_which_list_says_so",
+            "tests/evidence/pages/test_downtimes.py::test_a_site_without_a_list_shows_nothing",
+        ),
+    ),
+    Row(
         "delivered",
         "webhooks: messages of a receiver",
         "the receiver answered the message with success",

@@ -45,9 +45,9 @@ def tickets(session: Session, cast: Cast) -> list[int]:
         ("/tickets?sort=title&last=yes", 9),
         ("/tickets?q=loss", 10),
         ("/tickets?q=operator", 12),
-        # one of them are its detected events, one the states of its links, one its partners; a
-        # text that names something costs one more
-        ("/tickets/{number}", 10),
+        # one of them are its detected events, one the states of its links, one its partners, one
+        # the lists of its sites' downtimes; a text that names something costs one more
+        ("/tickets/{number}", 11),
         ("/search?q=lhc", 11),
         ("/ws/ticket_search.php?writeFormat=XML", 3),
         ("/topology", 8),

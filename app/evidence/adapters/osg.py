@@ -37,8 +37,8 @@ _MONTHS: Final = (
     "Dec",
 )
 _TIME: Final = re.compile(
-    r"(?P<month>[A-Z][a-z]{2}) (?P<day>\d{1,2}), (?P<year>\d{4}) (?P<hour>\d{1,2}):(?P<minute>\d{2})"
-    r" (?P<sign>[+-])(?P<hours>\d{2})(?P<minutes>[0-5]\d)",
+    r"(?P<month>[A-Z][a-z]{2}) (?P<day>\d{1,2}), (?P<year>\d{4})"
+    r" (?P<hour>\d{1,2}):(?P<minute>\d{2}) (?P<sign>[+-])(?P<hours>\d{2})(?P<minutes>[0-5]\d)",
     re.ASCII,
 )
 """Their form; ``strptime`` would read months in the language of the process."""
