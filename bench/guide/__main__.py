@@ -94,7 +94,7 @@ def _follow(form: Form, commit: str, blocks: Sequence[Block], result: Result) ->
             mail_server(HERE) as box,
         ):
             form.prepare(machines)
-            site = Site(machines, machines[form.front], machines[form.portal], box)
+            site = Site(machines, machines[form.front], machines[form.portal], box, blocks)
             _try_before(site, form, result)
             for block in blocks:
                 if block.is_commands and (names := form.machines_of(block)):

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from bench.guide.blocks import Block
 from bench.guide.client import NAME, Mailbox, Visitor, Wrong, plain
 from bench.guide.machines import Machine
 from tests.soap_service.wire import in_order
@@ -31,14 +32,15 @@ TICKET: Final = {
 
 @dataclass
 class Site:
-    """The machines of a form, the one with nginx, one with the portal, the site's mailbox, and the
-    tickets (number and title) that the partner opened. A check waits so many seconds for what takes
-    its time."""
+    """The machines of a form, the one with nginx, one with the portal, the site's mailbox, the
+    blocks of the guide, and the tickets (number and title) that the partner opened. A check waits
+    so many seconds for what takes its time."""
 
     machines: dict[str, Machine]
     front: Machine
     portal: Machine
     box: Mailbox
+    blocks: Sequence[Block] = ()
     tickets: list[tuple[str, str]] = field(default_factory=list)
     patience: float = 180
 
@@ -278,6 +280,39 @@ def closed(machine: Machine) -> str:
             raise Wrong("port 8000 takes a connection from another machine")
     except TimeoutError:
         return "no connection to port 8000 from another machine"
+
+
+def restored_to_a_time(site: Site, machine: Machine) -> str:
+    """All tickets are lost; the guide's block brings back those from before a moment, and not the
+    one that was opened after it."""
+    soap_call(site)
+    moment = _psql(machine, "postgres", "SELECT now()")
+    soap_call(site)
+    number, title = site.tickets.pop()
+    _psql(machine, "lhcopn-portal", "TRUNCATE tickets CASCADE")
+    for ticket in site.tickets:
+        _is_gone(site, *ticket)
+    heading = "Restoring PostgreSQL to a point in time"
+    block = [each for each in site.blocks if each.heading == heading and each.is_commands][-1]
+    done = machine.run(block.text, f"{moment}\n")
+    if done.code:
+        raise Wrong(last_line(done.said))
+    ready(site, machine)
+    said = soap_reads_again(site)
+    _is_gone(site, number, title)
+    return f"as of {moment}, in {done.seconds:.0f} s: {said}; ticket {number} of later is not there"
+
+
+def _psql(machine: Machine, database: str, statement: str) -> str:
+    return command(machine, f"runuser -u postgres -- psql -qtA -c '{statement}' {database}")
+
+
+def _is_gone(site: Site, number: str, title: str) -> None:
+    try:
+        _read(site, number, title)
+    except Wrong:
+        return
+    raise Wrong(f"ticket {number} is still there")
 
 
 def off(machine: Machine) -> str:

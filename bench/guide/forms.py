@@ -88,6 +88,7 @@ def _interruptions_of_one(site: Site) -> Sequence[Check]:
         *_renamed("after that, ", _lasting_of_one(site)),
         Check("after that, the partner's ticket", partial(checks.soap_reads_again, site)),
         Check("after that, Prometheus", partial(checks.prometheus_reads, site, one)),
+        Check("lost tickets are restored", partial(checks.restored_to_a_time, site, one)),
     ]
 
 
