@@ -16,7 +16,7 @@ from tests.harness.visits import Enter, Open
 from tests.matching.matching_world import report
 
 SAMPLE = (Path(__file__).parents[1] / "osg_sample.yaml").read_bytes()
-HEADING = "Downtimes of the sites"
+HEADING = "Site downtimes"
 LIST = "DE-KIT: list of OSG, imported"
 
 
@@ -36,7 +36,7 @@ def test_an_event_shows_what_overlaps_it_and_which_list_says_so(
     assert HEADING not in visitor.read(f"/events/{beside}").text
     imported(session, cast)
     words = visitor.read(f"/events/{beside}").text
-    assert "1 downtime at that time, 1 scheduled" in words
+    assert "1 downtime, 1 scheduled" in words
     assert "announced 9 d before" in words
     assert "GridFtp, SRMv2, 2 resources" in words
     assert "All data is inaccessible" in words
@@ -61,7 +61,7 @@ def test_a_ticket_shows_those_of_its_links_ends(
     begins = datetime.fromisoformat("2013-03-02T08:30:00Z")
     number = opened(links=("CERN-GRIDKA-LHCOPN-001",), event_start=begins)
     words = visit(cast.reader).read(f"/tickets/{number}").text
-    assert "1 downtime at that time, 0 scheduled" in words
+    assert "1 downtime, 0 scheduled" in words
     assert "unscheduled: Intermittent Outage" in words
     assert "The list does not say when it was announced." in words
 
@@ -70,7 +70,7 @@ def test_a_report_counts_those_of_its_quarter(session: Session, cast: Cast, visi
     imported(session, cast)
     visitor = visit(cast.kit)
     words = visitor.read("/reports/DE-KIT/2013-Q1").text
-    assert "2 downtimes at that time, 1 of them scheduled" in words
+    assert "2 downtimes, 1 of them scheduled" in words
     assert "None at that time" in visitor.read("/reports/DE-KIT/2012-Q4").text
 
 
@@ -80,5 +80,5 @@ def test_a_new_list_replaces_the_one_before(session: Session, cast: Cast, visit:
     shorter = SAMPLE[: SAMPLE.index(b"- Class: UNSCHEDULED")].replace(b"KIT_TAPE", b"KIT_TAPES")
     assert imported(session, cast, shorter) == Imported(new=0, changed=1, same=1, removed=1)
     words = visit(cast.kit).read("/reports/DE-KIT/2013-Q1").text
-    assert "1 downtime at that time, 1 scheduled" in words
+    assert "1 downtime, 1 scheduled" in words
     assert "KIT_TAPES" in words
