@@ -11,6 +11,7 @@ import argparse
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -28,7 +29,7 @@ from app.backups import postgresql
 from app.backups import sqlite as backup_sqlite
 from app.backups.file import TableSum
 from app.composition import compose_figures, compose_mails, compose_records
-from app.core.database.schema import revision_of
+from app.core.database.schema import known_revisions, revision_of
 from app.core.folders import PROJECT
 from app.core.settings import process_environment
 from app.demo import LOGINS, PARTNER_LOGIN
@@ -48,9 +49,9 @@ _HEAD = """# Upgrading from every release
 fills a durable database with the demo and bulk tickets. This version then upgrades copies of it:
 
 - "announced" is what `flask db upgrade --check` printed before, "upgrade" what the command took.
-- The same upgrade is killed with `kill -9` when about half of its migrations' time is left: "after
-  the kill" compares the rows and sums of each table with those before. It is started again: "again"
-  compares them with those of the upgrade that was not killed.
+- The same upgrade is killed with `kill -9` when half of its migrations have begun: "after the kill"
+  compares the rows and sums of each table with those before. It is started again: "again" compares
+  them with those of the upgrade that was not killed.
   Migration 0055 stores the time of the upgrade (`event_sources.silence_from`), which is left out.
 - "schema" compares the tables with those that this version describes; "portal" serves the upgraded
   database: an admin of the release logs in and reads the list, the newest ticket and the
@@ -62,12 +63,23 @@ _HEADS = (
     *("after the kill", "again", "schema", "portal"),
 )
 _TIMES_OF_UPGRADE = "UPDATE event_sources SET silence_from = NULL"
+_LOUD = """
+import logging, sys
+log = logging.getLogger("alembic.runtime.migration")
+log.addHandler(logging.StreamHandler(sys.stdout))
+log.setLevel(logging.INFO)
+from flask.cli import main
+main()
+"""
+"""``flask`` that prints a line when each migration begins."""
+_BEGINS = "Running upgrade "
 
 
 @dataclass(frozen=True)
 class Upgraded:
-    """A database after an upgrade that took so many seconds in its process."""
+    """A database after an upgrade by so many migrations, which took so many seconds."""
 
+    migrations: int
     seconds: float
     sums: Mapping[str, TableSum]
 
@@ -138,39 +150,49 @@ def _fill(checkout: Path, url: str, tickets: int) -> None:
 def _row(url: str) -> tuple[str, ...]:
     before = _sums(url)
     announced = _flask(url, "db", "upgrade", "--check").communicate()[0]
-    seconds = re.search(r", upgraded in ([\d,.]+) s", announced)
+    seconds = re.search(r", upgraded in ([\d,.]+ s)", announced)
     if seconds is None:
         raise SystemExit(f"flask db upgrade --check: {announced}")
-    migrations = float(seconds[1].replace(",", ""))
     with copied(url, "whole") as whole:
         plain = _upgraded(whole)
         schema, portal = _schema(whole), _tried(whole)
     with copied(url, "killed") as killed:
-        after, again = _killed(killed, plain, before, plain.seconds - migrations / 2)
+        after, again = _killed(killed, plain, before)
     return (
         f"{sum(table.rows for table in before.values()):,}",
-        f"{migrations:.1f} s",
+        seconds[1],
         f"{plain.seconds:.1f} s",
         *(after, again, schema, portal),
     )
 
 
-def _killed(
-    url: str, plain: Upgraded, before: Mapping[str, TableSum], seconds: float
-) -> tuple[str, str]:
-    """What is there after a kill so many seconds after the start, and after the second start."""
-    process = _flask(url, "db", "upgrade")
-    try:
-        process.wait(seconds)
-        return "FAILED: it ended before the kill", ""
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
+def _killed(url: str, plain: Upgraded, before: Mapping[str, TableSum]) -> tuple[str, str]:
+    """What is there after a kill when half of the migrations have begun, and after the second
+    start."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _LOUD, "db", "upgrade"],
+        cwd=PROJECT,
+        env=process_environment(test_settings(url)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    begun = 0
+    for line in process.stdout:
+        begun += line.startswith(_BEGINS)
+        if begun > plain.migrations // 2:
+            process.kill()
+            break
+    process.communicate()
+    if process.returncode != -signal.SIGKILL:
+        return f"FAILED: it ended with {process.returncode} before the kill", ""
     after = _difference(before, _sums(url)) or "as before"
     return after, _difference(plain.sums, _upgraded(url).sums) or "equal"
 
 
 def _upgraded(url: str) -> Upgraded:
+    migrations = len(known_revisions()) - int(_revision(url) or 0)
     began = monotonic()
     process = _flask(url, "db", "upgrade")
     said = process.communicate()[0]
@@ -181,7 +203,7 @@ def _upgraded(url: str) -> Upgraded:
     with engine.begin() as connection:
         connection.exec_driver_sql(_TIMES_OF_UPGRADE)
     engine.dispose()
-    return Upgraded(took, _sums(url))
+    return Upgraded(migrations, took, _sums(url))
 
 
 def _flask(url: str, *words: str) -> subprocess.Popen[str]:
@@ -213,6 +235,15 @@ def _difference(expected: Mapping[str, TableSum], found: Mapping[str, TableSum])
         name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
     )
     return f"FAILED: other rows in {', '.join(wrong)}" if wrong else ""
+
+
+def _revision(url: str) -> str | None:
+    engine = open_engine(url)
+    try:
+        with engine.connect() as connection:
+            return revision_of(connection)
+    finally:
+        engine.dispose()
 
 
 def _schema(url: str) -> str:
