@@ -46,12 +46,13 @@ from tests.soap_service.wire import Wire
 _HEAD = """# Upgrading from every release
 
 `make prove-upgrade` writes this page. Each release is checked out, installs its own packages, and
-fills a durable database with the demo and bulk tickets. This version then upgrades copies of the database:
+fills a durable database with the demo and bulk tickets. This version then upgrades copies of that
+database:
 
 - "announced" is what `flask db upgrade --check` printed before, "upgrade" what the command took.
-- The same upgrade is killed with `kill -9` when half of its migrations have started: "after the kill"
-  compares the rows and sums of each table with those before. It is started again: "again" compares
-  them with those of the upgrade that was not killed.
+- The same upgrade is killed with `kill -9` when half of its migrations have started: "after the
+  kill" compares the rows and sums of each table with those before. It is started again: "again"
+  compares them with those of the upgrade that was not killed.
   Migration 0055 stores the time of the upgrade (`event_sources.silence_from`), which is left out.
 - "schema" compares the tables with those that this version describes; "portal" serves the upgraded
   database: an admin of the release logs in and reads the list, the newest ticket and the
