@@ -1,7 +1,7 @@
 # Every verb of this project. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-stacks test-rest test-rt chaos check audit format venv docs texts changelog release lock migration pictures bench prove-move prove-guide prove-containers soak bench-servers faults clean
+.PHONY: help run test test-all test-stacks test-rest test-rt chaos check audit format venv carriers docs texts changelog release lock migration pictures bench prove-move prove-guide prove-containers prove-notices soak bench-servers faults clean
 BIN := .venv/bin
 DEMO ?= 1
 export DEMO
@@ -28,6 +28,8 @@ AT ?=
 # The programs that build images and run containers; docker and docker compose if none are named.
 ENGINE ?=
 COMPOSE ?=
+# A checkout of networktocode/circuit-maintenance-parser, for its published mails.
+SAMPLES ?=
 # The forms of the guide to follow: one machine, several, or both.
 FORMS ?= one,several
 
@@ -80,6 +82,9 @@ format: ## format the code and mend what can be mended
 venv: ## .venv with everything for development (PYTHON=python3.13 asks for one)
 	@PYTHON="$(PYTHON)" tools/venv.sh dev
 
+carriers: ## .venv/carriers with circuit-maintenance-parser, for the setting CARRIER_READER
+	@PYTHON="$(PYTHON)" tools/venv.sh carriers
+
 docs: ## write docs/fields.md, native-service.md, partners-guide.md, rest.md, rest-coverage.md, permissions.md, house.svg from what they tell of
 	@tools/venv.sh dev
 	@$(BIN)/python tools/field_table.py >docs/fields.md.new
@@ -121,6 +126,7 @@ lock: ## write the pinned requirements from requirements*.in
 	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements-uv.in -o requirements-uv.txt
 	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements-audit.in -o requirements-audit.txt
 	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements-release.in -o requirements-release.txt
+	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements-carriers.in -o requirements-carriers.txt
 	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements-dev.in -o requirements-dev.txt
 
@@ -161,6 +167,13 @@ prove-upgrade: ## flask db upgrade from every release with SIZES tickets, into d
 	@tools/venv.sh dev
 	@unset DEMO; $(BIN)/python -m bench.prove_upgrade --sizes $(SIZES) >docs/proofs/upgrade.md.new
 	@mv docs/proofs/upgrade.md.new docs/proofs/upgrade.md
+
+prove-notices: ## published mails of carriers, read and drafted, into docs/proofs/notices.md (SAMPLES=folder of the snapshot)
+	@PYTHON="$(PYTHON)" tools/venv.sh dev
+	@PYTHON="$(PYTHON)" tools/venv.sh carriers
+	@test -n "$(SAMPLES)" || { echo 'make: SAMPLES=folder, a checkout of networktocode/circuit-maintenance-parser' >&2; exit 2; }
+	@unset DEMO; $(BIN)/python -m bench.prove_notices "$(SAMPLES)" >docs/proofs/notices.md.new
+	@mv docs/proofs/notices.md.new docs/proofs/notices.md
 
 soak: ## a mixed load for MINUTES (10): errors, and memory of the processes
 	@tools/venv.sh dev

@@ -349,6 +349,9 @@ Update its ticket               | POST /notices/*/update                | yes | 
 Dismiss a notice                | POST /notices/*/dismiss               | yes | yes | 403 | 403 | 403 | login
 Undo that                       | POST /notices/*/restore               | yes | yes | 403 | 403 | 403 | login
 Say which link a circuit is     | POST /notices/*/circuits              | yes | yes | 403 | 403 | 403 | login
+Confirm a carrier's form        | POST /notices/*/reading               | yes | yes | 403 | 403 | 403 | login
+List the confirmed forms        | GET /notices/forms                    | yes | yes | yes | yes | yes | login
+Withdraw one                    | POST /notices/forms/*/withdraw        | yes | yes | 403 | 403 | 403 | login
 Remember it as a circuit id     | POST /notices/*/circuits remembered   | yes | 403 | 403 | 403 | 403 | login
 # attachments
 Attach a file                   | POST /tickets/*/attachments           | yes | yes | yes | 403 | 403 | login

@@ -4,6 +4,7 @@
 #   tools/venv.sh run    what the portal needs
 #   tools/venv.sh dev    that, and what checks and tests need
 #   tools/venv.sh audit  what the portal needs, and .venv/audit with pip-audit if it can be had
+#   tools/venv.sh carriers  .venv/carriers with what reads carriers' mails, apart from the portal
 #   tools/venv.sh release  what checks need, and .venv/release with what builds a wheel
 #
 # PYTHON=name or path asks for one interpreter; without it a working .venv is kept, else the first
@@ -59,7 +60,7 @@ need_venv_modules() {
 }
 
 want="${1:-run}"
-case "$want" in run | dev | audit | release) ;; *) die "usage: tools/venv.sh run|dev|audit|release" ;; esac
+case "$want" in run | dev | audit | carriers | release) ;; *) die "usage: tools/venv.sh run|dev|audit|carriers|release" ;; esac
 
 have="$(version_of .venv/bin/python || true)"
 if [ -n "$have" ] && ! .venv/bin/python -c 'import pip' 2>/dev/null; then
@@ -146,6 +147,13 @@ if [ "$want" = audit ] && ! [ .venv/audit/bin/pip-audit -nt requirements-audit.t
     .venv/bin/python -m venv .venv/audit
     .venv/audit/bin/python -m pip install -q --disable-pip-version-check --require-hashes \
         -r requirements-audit.txt >&2 || say "make: pip-audit cannot be had"
+fi
+if [ "$want" = carriers ] && ! [ .venv/carriers/installed -nt requirements-carriers.txt ]; then
+    rm -rf .venv/carriers
+    .venv/bin/python -m venv .venv/carriers
+    .venv/carriers/bin/python -m pip install -q --disable-pip-version-check --require-hashes \
+        -r requirements-carriers.txt >&2 || die "the carrier reader cannot be installed"
+    touch .venv/carriers/installed
 fi
 if [ "$want" = release ] && ! [ .venv/release/bin/cyclonedx-py -nt requirements-release.txt ]; then
     rm -rf .venv/release

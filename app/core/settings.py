@@ -59,6 +59,7 @@ NAMES = (
     "LOGIN_IDLE_HOURS",
     "COPIES_PER_DAY",
     "REPORTS_FROM",
+    "CARRIER_READER",
     *MAIL_NAMES,
     *SIGN_ON_NAMES,
     *METRICS_NAMES,
@@ -127,6 +128,8 @@ class Settings:
     """Outside addresses that an account may name for carbon copies on one day (UTC)."""
     reports_from: Quarter | None = None
     """The first quarter for which reports are required; None = the one fixed at the first start."""
+    carrier_reader: Path | None = None
+    """The interpreter of the carrier reader's environment; None = carriers' mails are not read."""
     mail: MailSettings = field(default_factory=MailSettings)
     sign_on: SignOnSettings = field(default_factory=SignOnSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
@@ -188,6 +191,7 @@ class Settings:
                 100_000,
             ),
             reports_from=_quarter("REPORTS_FROM", values.get("REPORTS_FROM")),
+            carrier_reader=(BASE / path) if (path := values.get("CARRIER_READER")) else None,
             mail=MailSettings.of(values, public_url, _whole_number, BASE),
             sign_on=SignOnSettings.of(values, BASE),
             metrics=MetricsSettings.of(values),
@@ -288,6 +292,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "OUTBOUND_PRIVATE_HOSTS": ",".join(sorted(settings.outbound_private_hosts)),
         "LOGIN_IDLE_HOURS": str(settings.login_idle_hours),
         "COPIES_PER_DAY": str(settings.copies_per_day),
+        "CARRIER_READER": str(settings.carrier_reader or ""),
         **settings.mail.as_environment(),
         **settings.sign_on.as_environment(),
         **settings.metrics.as_environment(),

@@ -27,6 +27,8 @@ from app.exchange.tasks.partner_reading import PartnerReader
 from app.exchange.tasks.systems import open_system
 from app.meetings.services.packs import JOB as MEETING_PACK
 from app.meetings.tasks.packs import make_pack
+from app.notices.services.notices import JOB as CARRIER_NOTICE
+from app.notices.tasks.carriers import read_notice
 from app.registry.services.name_changes import JOB as NAMES_IN_SEARCH
 from app.tickets.tasks.search_names import follow_names
 from app.worker.child import JobFunction, in_child
@@ -51,4 +53,5 @@ JOBS: Final[dict[str, JobFunction]] = {
     READ_TICKET: _reader.read_ticket,
     CONNECTION_TEST: test_connection,
     INCOMING_MAIL: take_mail,
+    CARRIER_NOTICE: read_notice,
 }

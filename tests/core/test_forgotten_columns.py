@@ -65,12 +65,14 @@ _WRITTEN: Final = """
     link_names: name
     links: name
     maintenance_notices: provider provider_key uid status impact title maintenance_ids
+    maintenance_notices: form reading
     matching_rules: note
     meeting_pack_files: content
     meeting_packs: title trouble
     name_decisions: name
     notice_circuits: object_id impact
-    notice_files: name subject text
+    carrier_trusts: sender provider form
+    notice_files: name subject text content
     origin_keys: origin_system origin_id content
     partner_accounts: login
     proposals: subject current proposed note

@@ -421,6 +421,7 @@ def test_no_setting_is_lost_on_the_way_to_a_process(project: Path) -> None:
         "METRICS_FROM": "10.0.0.0/8",
         "SECURITY_CONTACT": "mailto:security@example.org",
         "SECURITY_CONTACT_UNTIL": "2027-06-30",
+        "CARRIER_READER": "/opt/reader/bin/python",
     }
     others = {
         *("SECRET_KEY_FILE", "OLD_SECRET_KEY_FILE", "MAIL_PASSWORD_FILE"),

@@ -304,6 +304,8 @@ SENT: Final[Mapping[str, Sent]] = {
     ),
     "POST /notices/*/dismiss": ("/notices/{unread_notice}/dismiss", {"reason": "x"}),
     "POST /notices/*/restore": ("/notices/{dismissed_notice}/restore", {}),
+    "POST /notices/*/reading": ("/notices/{notice_with_reading}/reading", {}),
+    "POST /notices/forms/*/withdraw": ("/notices/forms/{confirmed_form}/withdraw", {}),
     "POST /notices/*/circuits": (
         "/notices/{notice}/circuits",
         {"circuit": "EC-77001", "link": "CERN-PIC-LHCOPN-001"},

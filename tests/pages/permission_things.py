@@ -94,6 +94,8 @@ from app.meetings.services.teleconferences import (
 from app.names.services.name_decisions import make_alias
 from app.names.services.unresolved import NameKind
 from app.notices.adapters.files import read
+from app.notices.rules.carriers import carrier_reading
+from app.notices.services.carriers import confirm, list_trusts, take_reading
 from app.notices.services.decisions import dismiss, make_ticket
 from app.notices.services.notices import take_in
 from app.registry.models.registry import Proposal, Site, SiteContact, SiteName
@@ -127,6 +129,7 @@ from app.webhooks.services.secrets import make_secret
 from app.webhooks.services.webhooks import delete_webhook
 from tests import cric_sample
 from tests.accounts.pages.test_login import log_in
+from tests.carrier_answers import carrier_answer
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, writer
 from tests.exchange.seeded import SeededPair, seed_connection, seed_pair, seed_unpaired
 from tests.harness.authenticator import ORIGIN, Authenticator
@@ -951,6 +954,23 @@ class Things(dict[str, str]):
     def make_unread_notice(self) -> int:
         """A notice that waits for a person."""
         return self._bring_in(f"Subject: {self['new_name']}\r\n\r\nWorks.".encode())
+
+    def make_notice_with_reading(self) -> int:
+        """A notice that the carrier reader has read, for a person to confirm."""
+        number = self._bring_in(f"From: noc@{self['new_name']}.zayo.com\r\n\r\nWorks.".encode())
+        take_reading(
+            self.world.session,
+            writer(self.world.cast.operator),
+            number,
+            carrier_reading("zayo", carrier_answer(self["new_name"])),
+        )
+        return number
+
+    def make_confirmed_form(self) -> int:
+        """A form of a carrier that somebody confirmed."""
+        by = writer(self.world.cast.operator)
+        confirm(self.world.session, by, int(self["notice_with_reading"]))
+        return max(one.trust.id for one in list_trusts(self.world.session))
 
     def make_further_notice(self) -> int:
         """A second notice of a maintenance of which a person created a ticket."""

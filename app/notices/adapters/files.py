@@ -86,7 +86,8 @@ def _mail(content: bytes, name: str, digest: str) -> NoticeReading:
     whole = "\n\n".join(filter(None, (heads, *dict.fromkeys(texts))))
     text = _shortened(whole) if any(texts) else raw
     found = _found(SentText(parts, sender, subject))
-    if not found:
+    is_plain = not found
+    if is_plain:
         body = next((text for media, text in parts if media.endswith("/plain")), whole)
         draft = guess(clean(body), one_line(subject))
         why = "It contains no calendar (text/calendar or an .ics file)"
@@ -100,6 +101,7 @@ def _mail(content: bytes, name: str, digest: str) -> NoticeReading:
         found,
         sender=cut_line(sender, 255),
         subject=cut_line(subject, 255),
+        mail=content if is_plain else b"",
     )
 
 

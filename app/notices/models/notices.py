@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.models.base import ADDRESS, NAME, SENTENCE, Base, UtcTime
@@ -27,6 +27,8 @@ class NoticeFile(Base):
     received_at: Mapped[datetime] = mapped_column(UtcTime)
     received_by: Mapped[str] = mapped_column(String(255), info=NAME)
     """The account that submitted it."""
+    content: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    """A carrier's mail as it came, until the carrier reader has read it."""
 
 
 class MaintenanceNotice(Base):
@@ -61,6 +63,13 @@ class MaintenanceNotice(Base):
     """Separated by line ends."""
     start: Mapped[datetime | None] = mapped_column(UtcTime)
     end: Mapped[datetime | None] = mapped_column(UtcTime)
+
+    form: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    """The form in which the carrier reader read it; "" = it did not."""
+    reading: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """What it read, JSON, until a person has decided."""
+    trust_id: Mapped[int | None] = mapped_column(ForeignKey("carrier_trusts.id"), index=True)
+    """The confirmation by which it was imported without a person; None = by a person."""
 
     file: Mapped[NoticeFile] = relationship()
     circuits: Mapped[list[NoticeCircuit]] = relationship(
@@ -98,3 +107,23 @@ class ProviderMaintenance(Base):
     ticket_number: Mapped[int | None] = mapped_column(ForeignKey("tickets.number"), index=True)
     """None if it was cancelled before a ticket was created."""
     notice_id: Mapped[int] = mapped_column(ForeignKey("maintenance_notices.id"))
+
+
+class CarrierTrust(Base):
+    """A person's confirmation that a carrier's mails of one form are read right."""
+
+    __tablename__ = "carrier_trusts"
+    __table_args__ = (Index(None, "sender", "form"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sender: Mapped[str] = mapped_column(String(255))
+    """The host of the senders' addresses."""
+    provider: Mapped[str] = mapped_column(String(50))
+    """The carrier reader's name of the carrier."""
+    form: Mapped[str] = mapped_column(String(255))
+    notice_number: Mapped[int]
+    """The notice that was confirmed."""
+    confirmed_at: Mapped[datetime] = mapped_column(UtcTime)
+    confirmed_by: Mapped[str] = mapped_column(String(255), info=NAME)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    withdrawn_by: Mapped[str] = mapped_column(String(255), default="", info=NAME)

@@ -29,6 +29,8 @@ from app.notices.adapters.plain_mail import ended_as
 from app.notices.models.notices import MaintenanceNotice
 from app.notices.rules.notices import Outcome
 from app.notices.services import decisions as verbs
+from app.notices.services.carriers import SHOWN, list_trusts, withdraw
+from app.notices.services.carriers import confirm as trust_form
 from app.notices.services.lists import (
     PAGE,
     counts_of,
@@ -248,6 +250,42 @@ def make(number: int) -> Response:
             ticket=ticket,
             number=number,
         ),
+    )
+
+
+@blueprint.post(f"{NUMBER}/reading")
+def confirm_reading(number: int) -> Response:
+    """Import what the carrier reader read, and trust its form from now on."""
+    require_take(acting())
+    session = db.session()
+    with writing_once(session):
+        row = trust_form(session, writer(), number)
+        why = row.why
+    return go_to(url_for("notices.notice", number=number), f"{why}.")
+
+
+@blueprint.get("/forms")
+def forms() -> Response:
+    """Show the forms of carriers that people confirmed, and what was imported by them."""
+    page = render_template(
+        "notices/forms.html",
+        trusts=list_trusts(db.session()),
+        may_take=refusal_to_take(acting()) is None,
+        shown=SHOWN,
+    )
+    return make_response(page)
+
+
+@blueprint.post("/forms/<int(max=2147483647):key>/withdraw")
+def withdraw_form(key: int) -> Response:
+    """Withdraw the confirmation of a form."""
+    require_take(acting())
+    session = db.session()
+    with writing_once(session):
+        form = withdraw(session, writer(), key).form
+    return go_to(
+        url_for("notices.forms"),
+        _("Confirmation withdrawn: %(form)s needs review again.", form=form),
     )
 
 

@@ -144,6 +144,8 @@ class NoticeReading:
     found: Sequence[Notice | Unread]
     sender: str = ""
     subject: str = ""
+    mail: bytes = b""
+    """The mail as it came, if a person has to read it; empty for all others."""
 
     @property
     def sender_domain(self) -> str:

@@ -22,7 +22,9 @@ from app.core.rules.errors import Forbidden
 from app.core.rules.scopes import Scope
 from app.core.rules.texts import PORTAL_TEXT_LIMIT, SHORT_TEXT_LIMIT, cut_with_pointer
 from app.core.services.changes import FieldChange, record_change, take_number
+from app.jobs.services.queue import enqueue
 from app.notices.models.notices import MaintenanceNotice, NoticeFile, ProviderMaintenance
+from app.notices.rules.carriers import provider_of
 from app.notices.rules.notices import (
     NO_CIRCUIT,
     WHY_LIMIT,
@@ -41,6 +43,8 @@ from app.tickets.services.lifecycle import change_ticket, locked_ticket, open_ti
 
 NOTICE: Final = "notice"
 """The kind of notices in the change log, and the sequence of their numbers."""
+JOB: Final = "carrier_notice"
+"""The job that has a carrier's mail read."""
 _NAMED: Final = 20
 """Circuits listed one by one in a ticket's description."""
 
@@ -116,14 +120,32 @@ def _same(row: MaintenanceNotice, why: str) -> Result:
     return Result(Outcome.SAME, why, row.title, row.provider, row.id, row.ticket_number)
 
 
+def take_into(session: Session, by: Writer, row: MaintenanceNotice, notice: Notice) -> Result:
+    """Process a notice that was read in the mail of a row, whose state it becomes."""
+    taking = _Taking(session, by, NoticeReading("", "", "", (notice,)), row)
+    taking.lock_tickets()
+    result = taking.take(notice)
+    if result.outcome is Outcome.SAME and row in session:
+        row.state, row.why, row.ticket_number = Outcome.IGNORED, result.why, result.ticket
+        record_notice(session, by, row, [("state", None, row.state)])
+    return result
+
+
 class _Taking:
     """One file during its import."""
 
-    def __init__(self, session: Session, by: Writer, reading: NoticeReading) -> None:
+    def __init__(
+        self,
+        session: Session,
+        by: Writer,
+        reading: NoticeReading,
+        into: MaintenanceNotice | None = None,
+    ) -> None:
         self.session = session
         self.by = by
         self.reading = reading
-        self._file: NoticeFile | None = None
+        self._into = into
+        self._file: NoticeFile | None = None if into is None else into.file
 
     def lock_tickets(self) -> None:
         """Lock all tickets that may change, in the order of their numbers: otherwise writers of
@@ -157,7 +179,11 @@ class _Taking:
                 row.ticket_number = known.ticket_number
                 row.why += f"; ticket {known.ticket_number} was created from notice"
                 row.why += f" {known.notice_id} of the same provider and number"
-            return self._keep(row)
+            result = self._keep(row)
+            if provider_of(self.reading.sender_domain):
+                row.file.content = self.reading.mail
+                enqueue(self.session, JOB, {"notice": row.id}, key=f"{JOB} {row.id}")
+            return result
         before = _maintenance(self.session, found.provider_key, found.uid)
         if before is None and not found.circuits:
             return self._keep(self._row(Outcome.TO_READ, NO_CIRCUIT, found))
@@ -322,9 +348,8 @@ class _Taking:
             )
             self.session.add(self._file)
             self.session.flush()
-        row = MaintenanceNotice(
-            file_id=self._file.id, state=outcome, why=why, received_at=self.by.now
-        )
+        row, self._into = self._into or MaintenanceNotice(received_at=self.by.now), None
+        row.file_id, row.state, row.why = self._file.id, outcome, why
         if notice is not None:
             row.provider, row.provider_key = notice.provider, notice.provider_key[:255]
             row.uid, row.sequence, row.digest = notice.uid, notice.sequence, notice.digest()
@@ -335,7 +360,8 @@ class _Taking:
         return row
 
     def _keep(self, row: MaintenanceNotice, *, is_new_ticket: bool = False) -> Result:
-        row.id = take_number(self.session, NOTICE)
+        if row not in self.session:
+            row.id = take_number(self.session, NOTICE)
         row.why = cut_line(row.why, WHY_LIMIT)
         self.session.add(row)
         self.session.flush()

@@ -13,9 +13,12 @@ from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from app.notices.adapters.files import read
 from app.notices.models.notices import MaintenanceNotice
+from app.notices.rules.carriers import carrier_reading
+from app.notices.services.carriers import take_reading
 from app.notices.services.notices import take_in
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.lifecycle import change_ticket
+from tests.carrier_answers import carrier_answer, carrier_mail
 from tests.cast import Cast, writer
 from tests.harness.visitor import PageReader, Visitor
 
@@ -206,3 +209,36 @@ def test_a_mail_of_another_provider_or_of_a_closed_ticket_updates_nothing(
     assert "Create another ticket" not in visitor.read("/notices/3").text
     refused = visitor.send("/notices/3/update", change).text
     assert "This notice has no ticket to update" in refused
+
+
+def read_mail(session: Session, cast: Cast, number: str) -> None:
+    """A mail of a carrier that the reader has read."""
+    with transaction(session):
+        by = writer(cast.operator)
+        (result,) = take_in(session, by, read(carrier_mail(number)))
+        assert result.notice is not None
+        take_reading(session, by, result.notice, carrier_reading("zayo", carrier_answer(number)))
+
+
+def test_a_form_is_confirmed_and_withdrawn(session: Session, cast: Cast, visit: Visit) -> None:
+    visitor = visit(cast.operator)
+    assert "No form is confirmed" in visitor.read("/notices/forms").text
+    read_mail(session, cast, "TTN-1")
+    page = visitor.read("/notices/1")
+    assert "Compare them with the full text" in page.text
+    assert "2013-03-10 22:00" in page.text
+    assert (
+        visitor.send("/notices/1/reading", page.form("/notices/1/reading").data()).status_code
+        == 303
+    )
+    read_mail(session, cast, "TTN-2")
+    assert "Ticket 2 created" in visitor.read("/notices/2").text
+    assert ("/notices/forms#form-1", "confirmation 1") in visitor.read("/notices/2").links
+    forms = visitor.read("/notices/forms")
+    assert ("/notices/2", "Notice 2") in forms.links
+    assert "EmailDateParser+HtmlParserZayo1" in forms.text
+    visitor.send("/notices/forms/1/withdraw", forms.form("/notices/forms/1/withdraw").data())
+    assert "Withdrawn" in visitor.read("/notices/forms").text
+    read_mail(session, cast, "TTN-3")
+    assert "to be confirmed once" in visitor.read("/notices/3").text
+    assert "already been handled" not in visitor.read("/notices/1").text
