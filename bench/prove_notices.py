@@ -195,7 +195,12 @@ def _state(case: Case, drafted: Drafted) -> str:
     if case.expected is None:
         return "unknown"
     if len(case.expected) != len(drafted.notices):
-        return "wrong window"
+        windows = {(said.get("start"), said.get("end")) for said in case.expected}
+        is_known = all(
+            (int(one.start.timestamp()), int(one.end.timestamp())) in windows
+            for one in drafted.notices
+        )
+        return "wrong values" if is_known or windows == {(None, None)} else "wrong window"
     states = {
         _one(said, notice) for said, notice in zip(case.expected, drafted.notices, strict=True)
     }
