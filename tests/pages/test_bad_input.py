@@ -484,6 +484,8 @@ def test_every_form_is_tried(app: Flask) -> None:
         "/notices",  # test_notices
         "/notices/confirm",
         *(f"/notices/{key}/{what}" for what in ("circuits", "dismiss", "ticket", "update")),
+        f"/notices/{key}/reading",
+        f"/notices/forms/{key}/withdraw",
         "/reports/teleconferences/new",  # test_teleconferences
         *(f"/reports/teleconferences/series/{what}" for what in ("cancel", "resume")),
         *(

@@ -276,13 +276,13 @@ def forms() -> Response:
     return make_response(page)
 
 
-@blueprint.post("/forms/<int(max=2147483647):key>/withdraw")
-def withdraw_form(key: int) -> Response:
+@blueprint.post("/forms/<int(max=2147483647):number>/withdraw")
+def withdraw_form(number: int) -> Response:
     """Withdraw the confirmation of a form."""
     require_take(acting())
     session = db.session()
     with writing_once(session):
-        form = withdraw(session, writer(), key).form
+        form = withdraw(session, writer(), number).form
     return go_to(
         url_for("notices.forms"),
         _("Confirmation withdrawn: %(form)s needs review again.", form=form),
