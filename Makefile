@@ -1,7 +1,7 @@
 # Every verb of this project. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-stacks test-rest test-rt chaos check audit format venv carriers docs texts changelog release lock migration pictures bench prove-move prove-guide prove-containers prove-notices soak bench-servers faults clean
+.PHONY: help run test test-all test-stacks test-rest test-rt chaos check audit format venv carriers docs texts changelog release lock migration pictures bench prove-move prove-guide prove-containers prove-notices prove-soak bench-servers faults clean
 BIN := .venv/bin
 DEMO ?= 1
 export DEMO
@@ -19,9 +19,10 @@ FAULTS ?=
 # The version to release, and the private key (of ssh-keygen) that signs it.
 VERSION ?=
 SIGNING_KEY ?=
-# What to measure, and for how long to soak.
+# What to measure.
 BENCH ?= get write list
-MINUTES ?= 10
+# For how long to soak (60) or to play chaos (30).
+MINUTES ?=
 # How many tickets to move, and URLs of SQLite databases of these sizes that are filled already.
 SIZES ?= 10000,100000
 AT ?=
@@ -32,6 +33,8 @@ COMPOSE ?=
 SAMPLES ?=
 # The forms of the guide to follow: one machine, several, or both.
 FORMS ?= one,several
+# Whether to soak both databases at the same time.
+TOGETHER ?=
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -148,7 +151,7 @@ bench: ## the partners' door against bare services (BENCH="get write list"), pag
 chaos: ## two portals and a partner, killed and cut for MINUTES (30): what was lost or doubled (SEED=1)
 	@tools/venv.sh dev
 	@tools/test_programs.sh
-	@unset DEMO; $(BIN)/python -m tests.exchange.chaos --minutes $(if $(filter file,$(origin MINUTES)),30,$(MINUTES)) --seed $(if $(filter default,$(SEED)),1,$(SEED))
+	@unset DEMO; $(BIN)/python -m tests.exchange.chaos --minutes $(or $(MINUTES),30) --seed $(if $(filter default,$(SEED)),1,$(SEED))
 
 prove-move: ## flask move of 10,000 and 100,000 tickets, into docs/proofs/move.md (SIZES=10000; AT="URL", filled before)
 	@tools/venv.sh dev
@@ -175,9 +178,10 @@ prove-notices: ## published mails of carriers, read and drafted, into docs/proof
 	@unset DEMO; $(BIN)/python -m bench.prove_notices "$(SAMPLES)" >docs/proofs/notices.md.new
 	@mv docs/proofs/notices.md.new docs/proofs/notices.md
 
-soak: ## a mixed load for MINUTES (10): errors, and memory of the processes
+prove-soak: ## a mixed load of every door for MINUTES (60) on each database, into docs/proofs/soak.md (TOGETHER=1: at once)
 	@tools/venv.sh dev
-	@unset DEMO; $(BIN)/python -m bench soak --minutes $(MINUTES)
+	@unset DEMO; $(BIN)/python -m bench.prove_soak --minutes $(or $(MINUTES),60) $(if $(TOGETHER),--together) \
+		>docs/proofs/soak.md.new; status=$$?; mv docs/proofs/soak.md.new docs/proofs/soak.md; exit $$status
 
 bench-servers: ## measure the servers that are installed, under the SOAP door
 	@tools/venv.sh dev

@@ -27,7 +27,6 @@ from bench import (
     registry,
     reports,
     rest,
-    soak,
     writes,
 )
 from bench.tables import print_machine
@@ -40,13 +39,13 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="*",
-        help="get, write, list, soak, registry, exports, desk, figures, matching,"
+        help="get, write, list, registry, exports, desk, figures, matching,"
         " reports, locks, http, idle, live, exchange, rest;"
         " default: the first three",
     )
     parser.add_argument("--database", choices=places.KINDS, help="default: both")
     parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
-    parser.add_argument("--minutes", type=float, default=10, help="of the soak, of live, of idle")
+    parser.add_argument("--minutes", type=float, default=10, help="of live, of idle")
     parser.add_argument("--listeners", type=int, default=500, help="of live")
     parser.add_argument(
         "--tickets",
@@ -86,7 +85,6 @@ def main() -> None:
         "get",
         "write",
         "list",
-        "soak",
         "registry",
         "exports",
         "live",
@@ -132,8 +130,6 @@ def _measure_in(place: places.Place, wanted: list[str], given: argparse.Namespac
         lists.measure(place)
     if "write" in wanted:
         writes.measure(place, given.seconds)
-    if "soak" in wanted:
-        soak.measure(place, given.minutes)
     if "live" in wanted:
         live.measure(place, given.listeners, given.minutes)
     if "exchange" in wanted:

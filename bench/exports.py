@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from app.demo import LOGINS
 from bench.pages import visitor
 from bench.places import TITLES, Place
-from bench.soak import memory, processor_time
+from bench.processes import memory, processor_time
 from bench.tables import print_table
 from tests.harness.server import live, test_settings
 

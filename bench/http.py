@@ -45,7 +45,7 @@ from app.events.models.events import Event
 from app.matching.services.recompute import mark_between
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tickets import OPEN_STATES
-from bench import desk, goals, places, rest, soak
+from bench import desk, goals, mix, places, rest
 from bench.figures import add_events
 from bench.goals import Reached
 from bench.load import CLIENTS, Load, drive
@@ -698,7 +698,7 @@ def _page_for(portal: Portal, until: float, times: list[float], position: int) -
 
 
 def _call_for(url: str, place: Place, seconds: float, pipe: Connection) -> None:
-    """The partners' process: clients that call evenly, by the mix of ``bench.soak``."""
+    """The partners' process: clients that call evenly, by the mix of ``bench.mix``."""
     times: list[float] = []
     failed: list[str] = []
     begin = monotonic() + 0.5
@@ -708,7 +708,7 @@ def _call_for(url: str, place: Place, seconds: float, pipe: Connection) -> None:
         connection = _connect(url)
         for turn in range(client, int(CALLS * seconds), CLIENTS):
             sleep(max(0.0, begin + turn / CALLS - monotonic()))
-            operation, values = soak.some_call(rng, place, f"{os.getpid()}-{turn}")
+            operation, values = mix.some_call(rng, place, f"{os.getpid()}-{turn}")
             began = perf_counter()
             try:
                 ask(url, operation, values, connection)

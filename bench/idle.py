@@ -6,12 +6,8 @@ what follows from it. Memory is PSS, in which processes share what they have in 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
@@ -22,27 +18,13 @@ from sqlalchemy.orm import Session
 from app import demo
 from app.core.database.transactions import transaction
 from bench import places
+from bench.processes import usages
 from bench.tables import print_table
 from tests.harness.databases import migrate, open_engine
 from tests.harness.server import live, test_settings
 
 SETTLED: Final = 2.0
 """Minutes from the start until the measurement."""
-_NAMES: Final = {
-    "app.server.supervisor": "supervisor",
-    "app.server.process": "server",
-    "worker": "worker",
-}
-"""Processes by a word of their command."""
-
-
-@dataclass(frozen=True)
-class Usage:
-    """A process at one moment: the processor seconds it has used, and its memory in MiB."""
-
-    name: str
-    seconds: float
-    memory: float
 
 
 def measure(kind: str, minutes: float) -> None:
@@ -74,33 +56,6 @@ def measure(kind: str, minutes: float) -> None:
         ("", "of a core", "MiB (PSS)"),
         rows,
     )
-
-
-def usages(parent: int) -> Mapping[int, Usage]:
-    """The process ``parent`` and those that it started, by their ids."""
-    found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, ValueError, IndexError):
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            pid = int(folder.name)
-            if parent in (pid, int(fields[1])):
-                words = (folder / "cmdline").read_text().split("\0")
-                seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-                rollup = (folder / "smaps_rollup").read_text()
-                found[pid] = Usage(name_of(words), seconds, proportional(rollup))
-    return found
-
-
-def name_of(command: Sequence[str]) -> str:
-    """What a process of the portal is, by its command."""
-    return next((name for word, name in _NAMES.items() if word in command), "another")
-
-
-def proportional(rollup: str) -> float:
-    """The MiB of a process by its ``smaps_rollup`` (proc(5)): each page divided by the number of
-    processes that have it."""
-    [line] = [line for line in rollup.splitlines() if line.startswith("Pss:")]
-    return int(line.split()[1]) / 1024
 
 
 def _transactions(url: str) -> int:

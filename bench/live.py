@@ -36,7 +36,7 @@ from app.demo import LOGINS
 from app.tickets.services.lifecycle import comment_ticket
 from bench.pages import Visitor, percentile, visitor
 from bench.places import TITLES, Place
-from bench.soak import memory, processor_time
+from bench.processes import memory, processor_time
 from bench.tables import print_table
 from tests.harness import nginx as proxies
 from tests.harness import run
@@ -67,6 +67,8 @@ class Heard:
     """Streams that ended before the time was over."""
     changes: int = 0
     asked: int = 0
+    of_each: list[int] = field(default_factory=list)
+    """Messages that each listener got."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Address:
 
 def measure(place: Place, listeners: int, minutes: float) -> None:
     """Print the table of one database, straight and through nginx."""
-    cookies = _people(place, -(-listeners // PER_PERSON))
+    cookies = listening_people(place, -(-listeners // PER_PERSON))
     rows = []
     with live(test_settings(place.url)) as server:
         host = f"127.0.0.1:{server.port}"
@@ -118,7 +120,7 @@ def _behind_nginx(place: Place) -> Iterator[tuple[LiveServer, Address]]:
         yield server, Address(port, name, str(proxy.certificate))
 
 
-def _people(place: Place, count: int) -> list[str]:
+def listening_people(place: Place, count: int) -> list[str]:
     """So many readers that are logged in: their cookies."""
     signing = Flask(__name__)
     signing.secret_key = TEST_SECRET
@@ -192,10 +194,15 @@ def _read(person: Visitor, goes_on: Callable[[int], bool]) -> list[float]:
 
 
 def listen(
-    parent: Connection, place: Place, address: Address, cookies: Sequence[str], seconds: float
+    parent: Connection,
+    place: Place,
+    address: Address,
+    cookies: Sequence[str],
+    seconds: float,
+    changes: int = CHANGES,
 ) -> None:
-    """Listen, write, and tell the parent."""
-    parent.send(asyncio.run(_Listeners(parent, place, address, cookies, seconds).all()))
+    """Listen, write so many changes a second, and tell the parent."""
+    parent.send(asyncio.run(_Listeners(parent, place, address, cookies, seconds, changes).all()))
 
 
 class _Listeners:
@@ -206,9 +213,10 @@ class _Listeners:
         address: Address,
         cookies: Sequence[str],
         seconds: float,
+        changes: int,
     ) -> None:
         self._parent, self._place, self._address = parent, place, address
-        self._cookies, self._seconds = cookies, seconds
+        self._cookies, self._seconds, self._changes = cookies, seconds, changes
         self._began: dict[tuple[int, int], float] = {}
         self._heard = Heard()
         self._listening = 0
@@ -219,10 +227,11 @@ class _Listeners:
 
     async def all(self) -> Heard:
         count = len(self._cookies) * PER_PERSON
+        self._heard.of_each = [0] * count
         tasks = []
         for turn in range(count):
             cookie = self._cookies[turn % len(self._cookies)]
-            tasks.append(asyncio.create_task(self._one(cookie, Random(turn))))
+            tasks.append(asyncio.create_task(self._one(turn, cookie, Random(turn))))
             await asyncio.sleep(0.004)
         while self._listening + self._heard.refused < count:
             await asyncio.sleep(0.1)
@@ -245,8 +254,8 @@ class _Listeners:
         start = monotonic()
         with Session(engine) as session:
             actor = actor_of_user(find_user(session, LOGINS[0].name))
-            for turn in range(int(self._seconds * CHANGES)):
-                sleep(max(0.0, start + turn / CHANGES - monotonic()))
+            for turn in range(int(self._seconds * self._changes)):
+                sleep(max(0.0, start + turn / self._changes - monotonic()))
                 if monotonic() > start + self._seconds:
                     break
                 by = Writer(actor, Door.PORTAL, datetime.now(UTC))
@@ -273,7 +282,7 @@ class _Listeners:
         head = f"GET {path} HTTP/1.1\r\nHost: {self._address.host}\r\nCookie: {cookie}\r\n{more}"
         return f"{head}\r\n\r\n".encode()
 
-    async def _one(self, cookie: str, rng: Random) -> None:
+    async def _one(self, position: int, cookie: str, rng: Random) -> None:
         reader, writer = await self._connect()
         try:
             writer.write(self._request("/live", cookie, "Accept: text/event-stream"))
@@ -287,6 +296,7 @@ class _Listeners:
                     continue
                 now = monotonic()
                 self._heard.messages += 1
+                self._heard.of_each[position] += 1
                 numbers = []
                 for _kind, number, version, count in json.loads(line[6:])["changes"]:
                     numbers.append(number)

@@ -1,4 +1,4 @@
-"""What ``bench idle`` reads from /proc."""
+"""What the bench reads from /proc."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from bench.idle import name_of, proportional, usages
+from bench.processes import name_of, proportional, usages
 
 _ROLLUP = """\
 55d0c0a00000-7ffd7d3f0000 ---p 00000000 00:00 0                          [rollup]
