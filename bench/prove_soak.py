@@ -59,7 +59,7 @@ LATENCY: Final = 1.25
 AT_REST: Final = 120.0
 """Seconds in which the worker has to do what is left after the last call."""
 _LISTENERS: Final = 100
-_HEAD = f"""# An hour of mixed load
+_HEAD = f"""# Mixed load through every door
 
 `make prove-soak` writes this page. For each database the portal is served by its own command (a
 supervisor, two server processes and a worker) with the demo and bulk tickets. {CLIENTS} clients
