@@ -15,7 +15,7 @@ _WEB = Usage("server", 1.0, 100.0, 40)
 _WORKER = Usage("worker", 1.0, 80.0, 20)
 
 
-def _minute(p95: float = 40.0, **processes: Usage) -> Minute:
+def _minute(p95: float = 40.0, /, **processes: Usage) -> Minute:
     known = {"p7": _WEB, "p8": _WORKER} | processes
     return Minute(600, {}, 10.0, p95, {int(name[1:]): one for name, one in known.items()})
 
