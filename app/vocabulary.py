@@ -151,6 +151,8 @@ AUDIT = (
     _("report quiet"),
     _("report reminder"),
     _("meeting pack"),
+    _("carrier form"),
+    _("downtime list"),
     _("TC series"),
     _("version"),
     _("TC"),

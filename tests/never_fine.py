@@ -295,6 +295,7 @@ ROWS: Final[Sequence[Row]] = (
         (
             "tests/evidence/pages/test_downtimes.py::test_an_event_shows_what_overlaps_it_and_which_list_says_so",
             "tests/evidence/pages/test_downtimes.py::test_a_site_without_a_list_shows_nothing",
+            "tests/evidence/pages/test_downtimes.py::test_sites_and_times_that_no_list_covers_are_named",
         ),
     ),
     Row(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
@@ -77,6 +78,15 @@ def read_password(*, from_stdin: bool) -> str:
     if not text:
         raise SettingError("Standard input is empty; it must hold the password")
     return text
+
+
+def file_content(path: Path, most: int) -> bytes:
+    """At most so many first bytes of a file. Raises ``Invalid`` if it cannot be read."""
+    try:
+        with path.open("rb") as opened:
+            return opened.read(most)
+    except OSError as error:
+        raise Invalid("file", f"The file cannot be read: {error.strerror}") from None
 
 
 def command_writer() -> Writer:

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import click
 
-from app.commands.arguments import TEXT, command_writer
+from app.commands.arguments import TEXT, command_writer, file_content
 from app.commands.base import PortalCommand, PortalGroup
 from app.core.database import transactions
 from app.core.database.transactions import transaction
-from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
 from app.evidence.adapters.osg import MAX_BYTES, read_list
 from app.evidence.rules.downtimes import ListService
@@ -32,7 +31,7 @@ def import_(file: str, site: str, *, dry_run: bool) -> None:
     It replaces the site's list of the last import. Pages of events, tickets and reports show the
     downtimes; they never change the state of a link.
     """
-    entries = read_list(_content(Path(file)))
+    entries = read_list(file_content(Path(file), MAX_BYTES + 1))
     session = db.session()
     with transactions.dry_run(session) if dry_run else transaction(session):
         done = import_list(session, command_writer(), site, ListService.OSG, entries)
@@ -42,14 +41,6 @@ def import_(file: str, site: str, *, dry_run: bool) -> None:
     )
     if dry_run:
         click.echo("Nothing was written.")
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as opened:
-            return opened.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise Invalid("file", f"The file cannot be read: {error.strerror}") from None
 
 
 COMMANDS: tuple[click.Command, ...] = (downtimes,)

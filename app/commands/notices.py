@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 
-from app.commands.arguments import command_writer
+from app.commands.arguments import command_writer, file_content
 from app.commands.base import PortalCommand, PortalGroup
 from app.core.database import transactions
 from app.core.database.transactions import transaction
-from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
 from app.notices.adapters.files import MAX_BYTES, read
 from app.notices.rules.notices import Outcome
@@ -32,7 +31,8 @@ def import_(file: str, *, dry_run: bool) -> None:
     Importing the same notice again has no effect. Unreadable notices are stored for review at
     /notices, which is not an error: the exit code is 0 if nothing is lost.
     """
-    content = sys.stdin.buffer.read(MAX_BYTES + 1) if file == "-" else _content(Path(file))
+    most = MAX_BYTES + 1
+    content = sys.stdin.buffer.read(most) if file == "-" else file_content(Path(file), most)
     reading = read(content, "" if file == "-" else Path(file).name)
     session = db.session()
     if dry_run:
@@ -45,14 +45,6 @@ def import_(file: str, *, dry_run: bool) -> None:
         click.echo(_line(result, dry_run=dry_run))
     if dry_run:
         click.echo("Nothing was written.")
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as opened:
-            return opened.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise Invalid("file", f"The file cannot be read: {error.strerror}") from None
 
 
 def _line(result: Result, *, dry_run: bool) -> str:

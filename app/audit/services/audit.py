@@ -34,12 +34,15 @@ from app.core.services.changes import TICKET, FieldChange
 from app.duties.models.duties import DutyRule
 from app.events.models.events import Event, EventSource
 from app.events.services.events import EVENT
+from app.evidence.models.downtimes import DowntimeList
+from app.evidence.services.downtimes import LIST
 from app.mail.models.mails import Mail, MailStop
 from app.matching.services.rules import MATCHING_RULE
 from app.meetings.models.packs import MeetingPack
 from app.meetings.rules.packs import PACK
 from app.meetings.rules.teleconferences import SERIES, TELECONFERENCE
-from app.notices.models.notices import MaintenanceNotice
+from app.notices.models.notices import CarrierTrust, MaintenanceNotice
+from app.notices.services.carriers import TRUST
 from app.registry.models.registry import Link, NameDecision, Site, SiteName, Unit
 from app.reports.models.reports import Report, ReportForm
 from app.reports.rules.reports import REPORT
@@ -373,6 +376,7 @@ _NAMES: Final[Mapping[str, tuple[InstrumentedAttribute[int], InstrumentedAttribu
     "mail stop": (MailStop.id, MailStop.address_key),
     "event source": (EventSource.id, EventSource.name),
     "notice": (MaintenanceNotice.id, MaintenanceNotice.title),
+    TRUST: (CarrierTrust.id, CarrierTrust.form),
     PACK: (MeetingPack.id, MeetingPack.title),
     WEBHOOK: (Webhook.id, Webhook.name),
 }
@@ -405,6 +409,11 @@ def names_of(session: Session, things: Iterable[tuple[str, int]]) -> Mapping[tup
             reports = select(Report.id, Site.key, Report.quarter).join(Report.site)
             for row in session.execute(reports.where(Report.id.in_(keys))):
                 found[kind, row.id] = f"{row.key} {row.quarter}"
+        elif kind == LIST:
+            lists = select(DowntimeList).where(DowntimeList.id.in_(keys))
+            found |= {
+                (kind, row.id): f"{row.site.key} {row.service}" for row in session.scalars(lists)
+            }
         elif kind == REPORT_FORM:
             there = session.scalars(select(ReportForm.number).where(ReportForm.number.in_(keys)))
             found |= {(kind, number): _("form %(number)s", number=number) for number in there}

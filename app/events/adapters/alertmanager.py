@@ -28,14 +28,12 @@ from app.events.rules.events import (
     layer_of,
     read_moment,
 )
-from app.events.rules.formats import Format, Labels, Report
+from app.events.rules.formats import MAX_OWN_NAME_LENGTH, Format, Labels, Report
 
 SEVERITY: Final = "severity"
 """The label with the severity, if the source's own label of the state is missing."""
 _NO_TIME: Final = "0001-01-01T00:00:00Z"
 """Go's zero time: the alert has not ended."""
-_MAX_OWN_NAME_LENGTH: Final = 100
-"""Longest own name of an alert: the registry can store it as another name of a link."""
 
 
 WATCHDOG: Final = "Watchdog"
@@ -148,7 +146,7 @@ def _fingerprint(alert: Mapping[str, Any], said: Mapping[str, str]) -> str:
 
 def _own_name(said: Mapping[str, str]) -> str:
     words = (said.get("alertname", "").strip(), said.get("instance", "").strip())
-    return storable_text(" ".join(filter(None, words)), _MAX_OWN_NAME_LENGTH)
+    return storable_text(" ".join(filter(None, words)), MAX_OWN_NAME_LENGTH)
 
 
 def _detail(alert: Mapping[str, Any], said: Mapping[str, str]) -> str:

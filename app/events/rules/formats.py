@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from app.events.rules.events import EventMessage, EventState
 
+MAX_OWN_NAME_LENGTH: Final = 100
+"""Longest own name of an event: the registry can store it as another name of a link."""
 USUAL_WORDS: Final[Mapping[str, str]] = {
     **{state.value: state.value for state in EventState},
     **dict.fromkeys(("critical", "major", "error", "page"), EventState.DOWN.value),

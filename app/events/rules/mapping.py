@@ -11,16 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from app.core.rules.errors import Invalid
 from app.core.rules.file_problems import Problem
 from app.core.rules.texts import storable_text
 from app.events.rules.events import LIMITS, EventMessage, layer_of, read_moment
-from app.events.rules.formats import Format, Labels, Report
-
-_MAX_OWN_NAME_LENGTH: Final = 100
-"""Longest own name of an event: the registry can store it as another name of a link."""
+from app.events.rules.formats import MAX_OWN_NAME_LENGTH, Format, Labels, Report
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,7 @@ class KeyMapping:
         site = storable_text(said.get(self.site, ""), LIMITS["site"])
         if not link and not site:
             own = detail[0] if detail else f"{self.title} {said.get(self.id)}"
-            link = storable_text(own, _MAX_OWN_NAME_LENGTH)
+            link = storable_text(own, MAX_OWN_NAME_LENGTH)
         return EventMessage(
             0,
             "the notification",

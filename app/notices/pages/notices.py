@@ -260,8 +260,11 @@ def confirm_reading(number: int) -> Response:
     session = db.session()
     with writing_once(session):
         row = trust_form(session, writer(), number)
-        why = row.why
-    return go_to(url_for("notices.notice", number=number), f"{why}.")
+        why, waits = row.why, row.state == Outcome.TO_READ
+    if waits:
+        why = _("%(why)s. The form was not confirmed", why=why)
+    flash(f"{why}.", "waiting" if waits else "ok")
+    return go_to(url_for("notices.notice", number=number))
 
 
 @blueprint.get("/forms")

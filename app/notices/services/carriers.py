@@ -23,9 +23,16 @@ from app.notices.models.notices import CarrierTrust, MaintenanceNotice
 from app.notices.rules.carriers import CarrierReading, as_text, from_text, provider_of
 from app.notices.rules.notices import WHY_LIMIT, Notice, NoticeReading, Outcome, cut_line
 from app.notices.services.circuits import resolved_circuits
-from app.notices.services.notices import NOTICE, Result, record_notice, require_take, take_into
+from app.notices.services.notices import (
+    NOTICE,
+    Result,
+    locked_notice,
+    record_notice,
+    require_take,
+    take_into,
+)
 
-TRUST: Final = "carrier_trust"
+TRUST: Final = "carrier form"
 """The kind of confirmations in the change log."""
 SHOWN: Final = 20
 """Notices listed for each confirmation."""
@@ -58,7 +65,7 @@ def mail_to_read(session: Session, number: int) -> WaitingMail | None:
 
 def not_read(session: Session, by: Writer, number: int, why: str) -> None:
     """The reader did not read a mail; ``why`` in words, "" = there is no reader."""
-    row = _locked(session, by, number)
+    row = locked_notice(session, by, number)
     row.file.content = None
     if why and row.state == Outcome.TO_READ:
         row.why = cut_line(f"{row.why}; {why}", WHY_LIMIT)
@@ -69,7 +76,7 @@ def take_reading(
     session: Session, by: Writer, number: int, reading: CarrierReading
 ) -> Sequence[Result]:
     """Import what was read if its form is confirmed; otherwise leave it to a person as a draft."""
-    first = _locked(session, by, number)
+    first = locked_notice(session, by, number)
     first.file.content = None
     if first.state != Outcome.TO_READ:
         return []
@@ -95,7 +102,7 @@ def confirm(session: Session, by: Writer, number: int) -> MaintenanceNotice:
 
     Raises ``Forbidden``, ``NotFound``, and ``MoveNotAllowed`` if there is nothing to confirm.
     """
-    row = _locked(session, by, number)
+    row = locked_notice(session, by, number)
     if row.state != Outcome.TO_READ or not row.reading:
         raise MoveNotAllowed(_("This notice has no reading to confirm"))
     notice, row.reading = from_text(row.reading), ""
@@ -193,12 +200,3 @@ def _another(first: MaintenanceNotice, by: Writer) -> MaintenanceNotice:
 
 def _domain(row: MaintenanceNotice) -> str:
     return NoticeReading("", "", "", (), sender=row.file.sender).sender_domain
-
-
-def _locked(session: Session, by: Writer, number: int) -> MaintenanceNotice:
-    require_take(by.actor)
-    take_number(session, NOTICE, 0)
-    row = session.get(MaintenanceNotice, number, populate_existing=True)
-    if row is None:
-        raise NotFound(_("There is no notice with this number"))
-    return row

@@ -12,14 +12,12 @@ from app.core.rules.access import Writer
 from app.core.rules.errors import Invalid, MoveNotAllowed, NotFound
 from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
-from app.core.services.changes import take_number
 from app.notices.models.notices import MaintenanceNotice, ProviderMaintenance
 from app.notices.rules.notices import WHY_LIMIT, Outcome, cut_line
 from app.notices.services.notices import (
-    NOTICE,
+    locked_notice,
     maintenance_of,
     record_notice,
-    require_take,
     span,
 )
 from app.registry.models.registry import Link
@@ -114,7 +112,7 @@ def dismiss(session: Session, by: Writer, number: int, reason: str) -> Maintenan
 
 def take_back(session: Session, by: Writer, number: int) -> MaintenanceNotice:
     """Restore a dismissed notice, to be read again."""
-    row = _locked(session, by, number)
+    row = locked_notice(session, by, number)
     if row.state != Outcome.DISMISSED:
         raise MoveNotAllowed(_("Only a dismissed notice can be reviewed again"))
     _decide(session, by, row, Outcome.TO_READ, f"{by.shown_author} set it back to review")
@@ -129,7 +127,7 @@ def settle_circuit(
     ``remember`` records the id as a circuit of the link, which only admins may: it is then
     recognized in later notices of other maintenances.
     """
-    row = _locked(session, by, number)
+    row = locked_notice(session, by, number)
     circuit = next((one for one in row.circuits if one.object_id == object_id), None)
     if circuit is None:
         raise NotFound(_("The notice names no such circuit"))
@@ -168,17 +166,8 @@ def settle_circuit(
     return row
 
 
-def _locked(session: Session, by: Writer, number: int) -> MaintenanceNotice:
-    require_take(by.actor)
-    take_number(session, NOTICE, 0)
-    row = session.get(MaintenanceNotice, number, populate_existing=True)
-    if row is None:
-        raise NotFound(_("There is no notice with this number"))
-    return row
-
-
 def _to_decide(session: Session, by: Writer, number: int) -> MaintenanceNotice:
-    row = _locked(session, by, number)
+    row = locked_notice(session, by, number)
     if row.state != Outcome.TO_READ:
         raise MoveNotAllowed(_("This notice has already been handled: %(state)s", state=row.state))
     return row

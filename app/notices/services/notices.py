@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 
 from app.calendar.rules.work_status import WorkStatus
 from app.core.rules.access import Actor, ActorKind, Writer, require_scope
-from app.core.rules.errors import Forbidden
+from app.core.rules.errors import Forbidden, NotFound
+from app.core.rules.language import _
 from app.core.rules.scopes import Scope
 from app.core.rules.texts import PORTAL_TEXT_LIMIT, SHORT_TEXT_LIMIT, cut_with_pointer
 from app.core.services.changes import FieldChange, record_change, take_number
@@ -78,6 +79,19 @@ def require_take(actor: Actor) -> None:
     reason = refusal_to_take(actor)
     if reason is not None:
         raise Forbidden(reason)
+
+
+def locked_notice(session: Session, by: Writer, number: int) -> MaintenanceNotice:
+    """A notice that nobody else decides or reads until the end of the transaction.
+
+    Raises ``Forbidden``, ``NotFound``.
+    """
+    require_take(by.actor)
+    take_number(session, NOTICE, 0)
+    row = session.get(MaintenanceNotice, number, populate_existing=True)
+    if row is None:
+        raise NotFound(_("There is no notice with this number"))
+    return row
 
 
 # --- import --------------------------------------------------------------------------------------

@@ -16,7 +16,12 @@ from app.accounts.services.credentials import count_failed_login
 from app.accounts.services.people import find_user, set_time_zone
 from app.core.database.transactions import transaction
 from app.core.rules.access import ActorKind
+from app.core.services.changes import FieldChange, record_change
 from app.core.web.extensions import db
+from app.evidence.rules.downtimes import ListService
+from app.evidence.services.downtimes import import_list
+from app.notices.models.notices import CarrierTrust
+from app.notices.services.carriers import TRUST
 from app.registry.services.sites import change_site
 from tests.cast import NOON, Cast, writer
 from tests.harness.visitor import PageReader, Visitor
@@ -200,3 +205,28 @@ def test_what_cannot_be_used_is_named_and_left_out(cast: Cast, visit: Enter, que
 )
 def test_odd_values_that_are_fine(cast: Cast, visit: Enter, query: str) -> None:
     assert visit(cast.admin).get(f"/admin/audit?{query}").status_code == 200
+
+
+def test_lists_of_downtimes_and_forms_of_carriers_have_names(
+    cast: Cast, session: Session, visit: Enter
+) -> None:
+    by = writer(cast.admin)
+    with transaction(session):
+        import_list(session, by, "DE-KIT", ListService.OSG, [])
+        session.add(
+            CarrierTrust(
+                sender="zayo.com",
+                provider="zayo",
+                form="HtmlParserZayo1",
+                notice_number=1,
+                confirmed_at=by.now,
+                confirmed_by="Operator",
+            )
+        )
+        session.flush()
+        fields = [FieldChange("form", None, "zayo.com: HtmlParserZayo1")]
+        record_change(session, by, kind=TRUST, thing_id=1, fields=fields)
+    words = visit(cast.admin).read("/admin/audit").text
+    assert "downtime list DE-KIT OSG" in words
+    assert "OSG: 0" in words
+    assert "carrier form HtmlParserZayo1" in words

@@ -54,6 +54,18 @@ def test_a_site_without_a_list_shows_nothing(session: Session, cast: Cast, visit
     assert HEADING not in visit(cast.reader).read(f"/events/{number}").text
 
 
+def test_sites_and_times_that_no_list_covers_are_named(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    imported(session, cast)
+    visitor = visit(cast.reader)
+    words = visitor.read(f"/events/{report(session, cast, '1 11:00', '1 13:00')}").text
+    assert "No list of downtimes was imported for CH-CERN: nothing is known about them." in words
+    assert "later changes" not in words  # the list is of the 5th
+    words = visitor.read(f"/tickets/{opened(links=('CERN-GRIDKA-LHCOPN-001',))}").text
+    assert "(later changes are not known)" in words
+
+
 def test_a_ticket_shows_those_of_its_links_ends(
     session: Session, cast: Cast, visit: Enter, opened: Open
 ) -> None:

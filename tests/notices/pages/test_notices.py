@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from app.notices.adapters.files import read
-from app.notices.models.notices import MaintenanceNotice
+from app.notices.models.notices import MaintenanceNotice, ProviderMaintenance
 from app.notices.rules.carriers import carrier_reading
 from app.notices.services.carriers import take_reading
 from app.notices.services.notices import take_in
 from app.tickets.models.tickets import Ticket
-from app.tickets.services.lifecycle import change_ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import change_ticket, open_ticket
 from tests.carrier_answers import carrier_answer, carrier_mail
 from tests.cast import Cast, writer
 from tests.harness.visitor import PageReader, Visitor
@@ -242,3 +243,27 @@ def test_a_form_is_confirmed_and_withdrawn(session: Session, cast: Cast, visit: 
     read_mail(session, cast, "TTN-3")
     assert "to be confirmed once" in visitor.read("/notices/3").text
     assert "already been handled" not in visitor.read("/notices/1").text
+
+
+def test_a_reading_that_still_needs_review_confirms_no_form(
+    session: Session, cast: Cast, visit: Visit
+) -> None:
+    """Its ticket was closed meanwhile."""
+    visitor = visit(cast.operator)
+    read_mail(session, cast, "TTN-1")
+    confirm = visitor.read("/notices/1").form("/notices/1/reading").data()
+    with transaction(session):
+        row = session.get(MaintenanceNotice, 1)
+        assert row is not None
+        by = writer(cast.operator)
+        open_ticket(session, by, NewTicket(title="Sample maintenance"))
+        session.flush()
+        known = ProviderMaintenance(provider_key=row.provider_key, uid=row.uid)
+        known.ticket_number = known.notice_id = 1
+        session.add(known)
+        for state in ("solved", "closed"):
+            change_ticket(session, by, 1, {"state": state, "solution": "Done"})
+    visitor.send("/notices/1/reading", confirm)
+    page = visitor.get("/notices/1").text
+    assert "The form was not confirmed." in page
+    assert "No form is confirmed" in visitor.read("/notices/forms").text
