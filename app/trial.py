@@ -184,6 +184,5 @@ def _need(is_right: bool, what: str, answer: TestResponse) -> None:
     if not is_right:
         raise SettingError(
             f"The portal was tried, and {what} is not right (answer {answer.status_code}); the log"
-            " on standard error may say why. No portal starts on the new database: stay with the"
-            " old one"
+            " on standard error may say why"
         )

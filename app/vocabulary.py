@@ -155,6 +155,8 @@ AUDIT = (
     _("downtime list"),
     _("TC series"),
     _("version"),
+    _("drill"),
+    _("number"),
     _("TC"),
     _("pause"),
     _("partner account"),

@@ -804,6 +804,20 @@ ROWS: Final[Sequence[Row]] = (
         "it was not",
         ("tests/mail/pages/test_mails.py::test_a_mail_client_stops_mails_with_one_post",),
     ),
+    Row(
+        "The drill {} was passed, and is recorded.",
+        "`flask drill`",
+        "each step of the drill ended without a problem, a mail's code was typed, another server"
+        " was promoted, and the record is committed",
+        "a step failed or was not seen",
+        (
+            "tests/commands/test_drill.py::test_a_mail_passes_when_its_code_is_typed",
+            "tests/commands/test_drill.py::"
+            "test_without_its_code_it_is_not_known_whether_a_mail_arrived",
+            "tests/commands/test_drill.py::test_without_another_server_failover_does_not_pass",
+            "tests/commands/test_drill.py::test_a_partners_system_is_tested",
+        ),
+    ),
 )
 
 

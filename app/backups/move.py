@@ -40,7 +40,13 @@ from app.backups import migrations, postgresql
 from app.backups import sqlite as backup_sqlite
 from app.backups.file import RowSum, TableSum
 from app.backups.first_start import beyond_first_start
-from app.core.database.schema import MOVING, VERSION_TABLE, known_revisions, revision_of
+from app.core.database.schema import (
+    MOVING,
+    VERSION_TABLE,
+    known_revisions,
+    mark_revision,
+    revision_of,
+)
 from app.core.database.transactions import write_lock_of
 from app.core.models.base import Base
 from app.core.rules.errors import SettingError, without_content
@@ -93,14 +99,19 @@ def move_database(
             _create_tables(connection)
             progress("Copying rows")
             sums = _copy(source, connection, progress)
-            _mark(connection, MOVING)
+            mark_revision(connection, MOVING)
         progress("Trying the portal on the new database")
         with Session(source) as session:
-            tried = check(session)
+            try:
+                tried = check(session)
+            except SettingError as error:
+                raise SettingError(
+                    f"{error}. No portal starts on the new database: stay with the old one"
+                ) from error
         progress("Comparing rows and sums of each table")
         with target.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
             _need_same(_sums(connection), sums)
-            _mark(connection, known_revisions()[-1])
+            mark_revision(connection, known_revisions()[-1])
             connection.commit()
     return Moved(sums, tried)
 
@@ -202,13 +213,6 @@ def _create_tables(connection: Connection) -> None:
         raise SettingError(f"--to: {error}") from error
     for table in Base.metadata.sorted_tables[::-1]:  # what migrations write is in the old one
         connection.execute(table.delete())
-
-
-def _mark(connection: Connection, revision: str) -> None:
-    connection.execute(
-        text(f"UPDATE {VERSION_TABLE} SET version_num = :revision"),  # noqa: S608  # its name
-        {"revision": revision},
-    )
 
 
 # ---- rows ----

@@ -18,6 +18,10 @@ MODULES: Final[Mapping[str, tuple[str, str]]] = {
     "cric": ("cric", "Read CRIC and propose changes of sites."),
     "db": ("database", "Perform database migrations."),
     "downtimes": ("downtimes", "Downtimes that sites announced, from the lists of others."),
+    "drill": (
+        "drill",
+        "What an administrator practises once a year.",
+    ),
     "events": ("events", "Network events reported by monitoring."),
     "exchange": ("exchange", "Exchange of tickets with partners' systems."),
     "links": ("registry_files", "Export and import of links."),

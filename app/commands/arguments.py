@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from getpass import getuser
 from pathlib import Path
 
 import click
@@ -89,9 +90,17 @@ def file_content(path: Path, most: int) -> bytes:
         raise Invalid("file", f"The file cannot be read: {error.strerror}") from None
 
 
-def command_writer() -> Writer:
-    """The portal itself, acting now through a command."""
-    return Writer(actor=SYSTEM, door=Door.COMMAND, now=datetime.now(UTC))
+def command_writer(author: str = "") -> Writer:
+    """The portal itself, acting now through a command. ``author`` is shown instead."""
+    return Writer(actor=SYSTEM, door=Door.COMMAND, now=datetime.now(UTC), author=author)
+
+
+def system_user() -> str:
+    """The account on this machine under which the command runs; "" if it has no name."""
+    try:
+        return getuser()
+    except (KeyError, OSError):  # Python 3.13 raises the second
+        return ""
 
 
 def print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

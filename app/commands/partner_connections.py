@@ -45,7 +45,7 @@ _LONGEST_WAIT: Final = 420.0
 """Seconds: some calls of half a minute, and what a search needs to know a new ticket."""
 _BETWEEN_LOOKS: Final = 0.3
 _KIND = click.Choice(list(KINDS))
-_one_kind = click.option(
+one_kind = click.option(
     "--kind", type=_KIND, default=None, help="The system, if the partner has several."
 )
 
@@ -127,29 +127,29 @@ def connect(
 
 @click.command("pause", cls=PortalCommand)
 @click.argument("code", type=TEXT)
-@_one_kind
+@one_kind
 def pause(code: str, kind: str | None) -> None:
     """Pause calls to the system of CODE; outgoing changes are queued."""
     session = db.session()
     with transaction(session):
-        connections.pause(session, command_writer(), _connection(session, code, kind))
+        connections.pause(session, command_writer(), one_connection(session, code, kind))
     click.echo(f"{code} is paused; what is to be sent waits.")
 
 
 @click.command("resume", cls=PortalCommand)
 @click.argument("code", type=TEXT)
-@_one_kind
+@one_kind
 def resume(code: str, kind: str | None) -> None:
     """Resume calls to the system of CODE after a pause or a stop."""
     session = db.session()
     with transaction(session):
-        connections.resume(session, command_writer(), _connection(session, code, kind))
+        connections.resume(session, command_writer(), one_connection(session, code, kind))
     click.echo(f"Calls to {code} resume.")
 
 
 @click.command("end", cls=PortalCommand)
 @click.argument("code", type=TEXT)
-@_one_kind
+@one_kind
 @click.option("--reason", type=TEXT, required=True, help="Why it ends.")
 def end(code: str, kind: str | None, reason: str) -> None:
     """End the connection with CODE for good, and the exchange of each of its tickets.
@@ -158,13 +158,13 @@ def end(code: str, kind: str | None, reason: str) -> None:
     """
     session = db.session()
     with transaction(session):
-        end_connection(session, command_writer(), _connection(session, code, kind), reason)
+        end_connection(session, command_writer(), one_connection(session, code, kind), reason)
     click.echo(f"The connection with {code} has ended; the worker ends its tickets' exchange.")
 
 
 @click.command("hints", cls=PortalCommand)
 @click.argument("code", type=TEXT)
-@_one_kind
+@one_kind
 @click.option("--end-old", is_flag=True, help="Do not add one; end the older of the two.")
 def hints(code: str, kind: str | None, *, end_old: bool) -> None:
     """Read from standard input the secret with which the system of CODE signs its webhooks.
@@ -174,7 +174,7 @@ def hints(code: str, kind: str | None, *, end_old: bool) -> None:
     session, by = db.session(), command_writer()
     settings = current_app.config["PORTAL"]
     with transaction(session):
-        connection = _connection(session, code, kind)
+        connection = one_connection(session, code, kind)
         if end_old:
             live = live_secrets(session, connection, HINT)
             if len(live) < LIVE_SECRETS:
@@ -193,25 +193,25 @@ def hints(code: str, kind: str | None, *, end_old: bool) -> None:
 
 @click.command("compare", cls=PortalCommand)
 @click.argument("code", type=TEXT)
-@_one_kind
+@one_kind
 def compare(code: str, kind: str | None) -> None:
     """Queue a comparison with the tickets of CODE now, besides the nightly one."""
     session = db.session()
     with transaction(session):
-        ask_comparison(session, command_writer().actor, _connection(session, code, kind))
+        ask_comparison(session, command_writer().actor, one_connection(session, code, kind))
     click.echo(f"A comparison with {code} is queued; the connection's page says what it finds.")
 
 
 @click.command("test", cls=PortalCommand)
 @click.argument("code", type=TEXT)
-@_one_kind
+@one_kind
 def test(code: str, kind: str | None) -> None:
     """Test the connection with CODE, step by step.
 
     Without SECRET_KEY, which decrypts the partner's secret, the portal's worker runs the test.
     """
     session = db.session()
-    connection_id = _connection(session, code, kind).id
+    connection_id = one_connection(session, code, kind).id
     session.rollback()
     context = Context(db.engine, current_app.config["PORTAL"])
     problem = ""
@@ -264,7 +264,8 @@ def tested_by_worker(context: Context, connection_id: int) -> Iterator[Check]:
     raise SettingError("SECRET_KEY is not set here, and no worker ended the test; start the portal")
 
 
-def _connection(session: Session, code: str, kind: str | None) -> Connection:
+def one_connection(session: Session, code: str, kind: str | None) -> Connection:
+    """The connection of the partner CODE. Raises ``Invalid`` unless there is exactly one."""
     found = connections.connection_of(session, code, kind or "")
     if found is None:
         raise Invalid("code", "The partner has no such connection")

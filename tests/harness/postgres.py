@@ -50,7 +50,7 @@ def ensure_started(
     with run.alone("postgres"):
         if not (home / "data" / "postmaster.pid").exists():
             home.mkdir(mode=0o700)
-            _own(home)
+            own(home)
             if prepare is not None:
                 _prepare(home, prepare)
             else:
@@ -64,7 +64,7 @@ def stop(folder_of_run: Path) -> None:
     data = folder_of_run / "pg" / "data"
     bin_folder = programs()
     if bin_folder and (data / "postmaster.pid").exists():
-        _call([bin_folder / "pg_ctl", "stop", "-D", data, "-m", "immediate", "-w"], check=False)
+        call([bin_folder / "pg_ctl", "stop", "-D", data, "-m", "immediate", "-w"], check=False)
 
 
 def seconds() -> float:
@@ -85,26 +85,27 @@ def url(socket_folder: Path, name: str) -> str:
 
 def _prepare(home: Path, prepare: Callable[[Path], object]) -> None:
     """The prepared cluster of an earlier run, or one that is made now."""
-    kept = between_runs.migrated(f"postgresql{_bin_folder().parent.name}")
+    kept = between_runs.migrated(f"postgresql{bin_folder().parent.name}")
     if kept is not None and kept.exists():
         data = shutil.copytree(kept, home / "data")
-        _own(data, *data.rglob("*"))
+        own(data, *data.rglob("*"))
         return
     _make(home)
     if kept is not None:
         _start(home, _NOT_SYNCED)
         prepare(home)
-        _call([_bin_folder() / "pg_ctl", "stop", "-D", home / "data", "-m", "fast", "-w"])
+        call([bin_folder() / "pg_ctl", "stop", "-D", home / "data", "-m", "fast", "-w"])
         between_runs.keep(home / "data", kept)
 
 
-def _bin_folder() -> Path:
+def bin_folder() -> Path:
+    """The folder with the server's programs, which must be there."""
     found = programs()
     assert found is not None
     return found
 
 
-def _own(*paths: Path) -> None:
+def own(*paths: Path) -> None:
     """Give them to the account of the server."""
     if os.geteuid() == 0:
         account = _account()
@@ -113,9 +114,9 @@ def _own(*paths: Path) -> None:
 
 
 def _make(home: Path) -> None:
-    _call(
+    call(
         [
-            *(_bin_folder() / "initdb", "-D", home / "data", "-U", "portal"),
+            *(bin_folder() / "initdb", "-D", home / "data", "-U", "portal"),
             *("--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"),
         ]
     )
@@ -131,7 +132,7 @@ def _start(home: Path, more: Mapping[str, str]) -> None:
         **more,
     }
     given = " ".join(f"-c {name}='{value}'" for name, value in options.items())
-    _call([_bin_folder() / "pg_ctl", "start", "-D", data, "-w", "-l", home / "log", "-o", given])
+    call([bin_folder() / "pg_ctl", "start", "-D", data, "-w", "-l", home / "log", "-o", given])
 
 
 def _account() -> pwd.struct_passwd:
@@ -143,7 +144,8 @@ def _account() -> pwd.struct_passwd:
     raise RuntimeError("neither a user postgres nor a user nobody exists")
 
 
-def _call(command: list[object], *, check: bool = True) -> None:
+def call(command: list[object], *, check: bool = True) -> None:
+    """Run one of them under the server's account. Raises RuntimeError if it fails."""
     words = [str(word) for word in command]
     if os.geteuid() == 0:
         account = _account()

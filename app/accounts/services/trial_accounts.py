@@ -1,7 +1,7 @@
 """Accounts with which a portal is tried that nobody uses yet, and that leave nothing behind.
 
 They are in no change log, so that they can be removed completely: only a database that ``flask
-move`` has not finished gets them.
+move`` has not finished, or the scratch database of a drill, gets them.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class TrialAccounts:
 
 
 def create_trial_accounts(session: Session, now: datetime) -> TrialAccounts:
-    """Create them. Raises RuntimeError unless this is a database that a move has not finished: in
-    one that is used nobody must get such accounts."""
+    """Create them. Raises RuntimeError unless no portal starts on this database: nobody must get
+    such accounts in one that is used."""
     if revision_of(session.connection()) != MOVING:
-        raise RuntimeError("accounts for a trial belong in an unfinished move only")
+        raise RuntimeError("accounts for a trial belong in a database on which no portal starts")
     made = TrialAccounts(
         f"trial-of-move-{secrets.token_hex(8)}",
         secrets.token_urlsafe(32),

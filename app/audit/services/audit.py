@@ -31,6 +31,7 @@ from app.core.models.changes import Change, ChangedField, Refusal
 from app.core.rules.access import Actor, require_admin
 from app.core.rules.language import _, said_word
 from app.core.services.changes import TICKET, FieldChange
+from app.core.services.drills import DRILL
 from app.duties.models.duties import DutyRule
 from app.events.models.events import Event, EventSource
 from app.events.services.events import EVENT
@@ -381,7 +382,12 @@ _NAMES: Final[Mapping[str, tuple[InstrumentedAttribute[int], InstrumentedAttribu
     WEBHOOK: (Webhook.id, Webhook.name),
 }
 """Key and name of the things of each kind; tickets and events are named by their numbers."""
-_NUMBERED: Final = {MATCHING_RULE: "version", TELECONFERENCE: "TC", SERIES: "pause"}
+_NUMBERED: Final = {
+    MATCHING_RULE: "version",
+    TELECONFERENCE: "TC",
+    SERIES: "pause",
+    DRILL: "number",
+}
 """Things that have no name but a number, behind this word."""
 _MANY: Final = frozenset({TICKET, EVENT})
 """Kinds that are shown only when they are requested: there are so many."""

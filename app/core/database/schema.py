@@ -17,7 +17,8 @@ from app.core.rules.errors import SettingError
 _MIGRATIONS: Final = PROJECT / "migrations" / "versions"
 VERSION_TABLE: Final = "alembic_version"
 MOVING: Final = "moving"
-"""In place of a revision: ``flask move`` writes this database and has not checked it yet."""
+"""In place of a revision: ``flask move`` writes this database and has not checked it yet, or it is
+the scratch database of a drill."""
 
 
 def known_revisions() -> list[str]:
@@ -32,6 +33,15 @@ def revision_of(connection: Connection) -> str | None:
         return None
     found: str | None = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608
     return found
+
+
+def mark_revision(connection: Connection, revision: str) -> None:
+    """Write the revision of a database whose tables are there; with ``MOVING`` no portal starts on
+    it."""
+    connection.execute(
+        text(f"UPDATE {VERSION_TABLE} SET version_num = :revision"),  # noqa: S608  # its name
+        {"revision": revision},
+    )
 
 
 def misfit(revision: str | None, *, older_fits: bool = False) -> str | None:
