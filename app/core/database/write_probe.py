@@ -20,8 +20,14 @@ LONG_HELD: Final = 10.0
 """Seconds after which one who writes holds everybody up."""
 LEAST_FREE: Final = 16 * 1024 * 1024
 """Bytes that the disk of an SQLite file must have left: a backup of what is written meanwhile."""
+_ON_DISK: Final = 80_000
+"""Rows that PostgreSQL writes to a temporary file, about 1 MiB: what a transaction changes in place
+succeeds on a full disk until a table has to grow."""
 _PATIENCE: Final = "2s"
 """How long PostgreSQL waits for the lock of all writers."""
+_LOCKED: Final = "55P03"
+"""SQLSTATE lock_not_available."""
+_DISK_FULL: Final = "53100"
 
 
 class WriteProbe:
@@ -66,11 +72,16 @@ def _problem_now(session: Session) -> str | None:
 
 def _problem_of_postgresql(session: Session) -> str | None:
     try:
+        session.execute(text("SET LOCAL work_mem = '64kB'"))
+        session.execute(text("SELECT count(*) FROM generate_series(1, :rows)"), {"rows": _ON_DISK})
         session.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE}'"))
         session.execute(text("UPDATE counters SET value = value WHERE name = 'change'"))
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) == "55P03":
+        state = getattr(error.orig, "sqlstate", None)
+        if state == _LOCKED:
             return "nothing can be written: another transaction holds the lock of all writers"
+        if state == _DISK_FULL:
+            return "nothing can be written: the disk of the database is full"
         return "nothing can be written: the database refuses it"
     finally:
         session.rollback()
