@@ -1,7 +1,7 @@
 # Every verb of this project. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-stacks test-rest test-rt chaos check audit format venv carriers docs texts changelog release lock migration pictures bench prove-move prove-guide prove-containers prove-notices prove-soak bench-servers faults clean
+.PHONY: help run test test-all test-stacks test-rest test-rt chaos check audit format venv carriers docs texts changelog release lock migration pictures bench prove-move prove-guide prove-containers prove-notices prove-soak prove-faults prove-scale bench-servers faults clean
 BIN := .venv/bin
 DEMO ?= 1
 export DEMO
@@ -14,7 +14,7 @@ JOBS ?= auto
 SEED ?= default
 # Which pages to take pictures of; all if none is named.
 PICTURES ?=
-# Which faults to try, by words; all if none is named.
+# Which faults to try, in code or (prove-faults) around the portal; all if none is named.
 FAULTS ?=
 # The version to release, and the private key (of ssh-keygen) that signs it.
 VERSION ?=
@@ -182,6 +182,11 @@ prove-soak: ## a mixed load of every door for MINUTES (60) on each database, int
 	@tools/venv.sh dev
 	@unset DEMO; $(BIN)/python -m bench.prove_soak --minutes $(or $(MINUTES),60) $(if $(TOGETHER),--together) \
 		>docs/proofs/soak.md.new; status=$$?; mv docs/proofs/soak.md.new docs/proofs/soak.md; exit $$status
+
+prove-faults: ## nodes killed, failover, full disks, clocks, a killed migration, into docs/proofs/faults.md (root; FAULTS="nodes" some)
+	@tools/venv.sh dev
+	@unset DEMO; $(BIN)/python -m bench.faults $(FAULTS) \
+		>docs/proofs/faults.md.new; status=$$?; mv docs/proofs/faults.md.new docs/proofs/faults.md; exit $$status
 
 bench-servers: ## measure the servers that are installed, under the SOAP door
 	@tools/venv.sh dev

@@ -18,7 +18,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from http.client import HTTPException
 from math import ceil
 from multiprocessing.connection import Connection
@@ -26,14 +25,9 @@ from statistics import median
 from time import monotonic, sleep
 from typing import Final
 
-from sqlalchemy.orm import Session
-
 from app.composition import compose_figures, compose_mails, compose_records
 from app.core.folders import PROJECT
 from app.demo import LOGINS
-from app.jobs.services.followers import failing_followers
-from app.jobs.services.queue import failed_jobs, queued_jobs
-from app.matching.services.recompute import pending
 from bench.live import PER_PERSON, Address, Heard, listen, listening_people
 from bench.load import CLIENTS
 from bench.mix import EveryDoor, failure
@@ -42,8 +36,8 @@ from bench.places import KINDS, TITLES, Place, filled
 from bench.processes import Usage, usages
 from bench.rest import new_token
 from bench.tables import print_machine, print_table
+from bench.undone import undone
 from tests.harness import postgres, run
-from tests.harness.databases import open_engine
 from tests.harness.server import LiveServer, live, test_settings
 
 WARM: Final = 0.2
@@ -214,7 +208,7 @@ def _soak_one(place: Place, server: LiveServer, minutes: int) -> Soaked:
     caller.join()
     heard: Heard = ears.recv()
     listener.join()
-    return Soaked(most, seen, _LISTENERS, heard, _left(place))
+    return Soaked(most, seen, _LISTENERS, heard, undone(place.url, AT_REST))
 
 
 def _call(
@@ -265,31 +259,6 @@ def _call(
                 percentile(calls, 0.95) if calls else 0.0,
             )
         )
-
-
-def _left(place: Place) -> Sequence[str]:
-    """What the worker has not done after a while, in words."""
-    engine = open_engine(place.url)
-    until = monotonic() + AT_REST
-    try:
-        while True:
-            with Session(engine) as session:
-                now = datetime.now(UTC)
-                behind = len(pending(session, now).targets)
-                left = [
-                    *(
-                        f"{job.waiting + job.running + job.retrying} jobs {job.name}"
-                        for job in queued_jobs(session)
-                    ),
-                    *(f"{job.name} failed: {job.reason}" for job in failed_jobs(session)),
-                    *(f"{one.name} fails" for one in failing_followers(session)),
-                    *([f"figures of {behind} links and sites"] if behind else ()),
-                ]
-            if not left or monotonic() > until:
-                return left
-            sleep(1)
-    finally:
-        engine.dispose()
 
 
 # ---- what is made of it ----

@@ -58,13 +58,13 @@ database:
   database: an admin of the release logs in and reads the list, the newest ticket and the
   statistics, and a partner gets that ticket over SOAP.
 """
-_RELEASE = re.compile(r"^## (\d+\.\d+\.\d+) \(.*\)\n\nCommit ([0-9a-f]{8})\.$", re.MULTILINE)
+RELEASE = re.compile(r"^## (\d+\.\d+\.\d+) \(.*\)\n\nCommit ([0-9a-f]{8})\.$", re.MULTILINE)
 _HEADS = (
     *("from", "database", "tickets", "rows", "announced", "upgrade"),
     *("after the kill", "again", "schema", "portal"),
 )
 _TIMES_OF_UPGRADE = "UPDATE event_sources SET silence_from = NULL"
-_LOUD = """
+LOUD = """
 import logging, sys
 log = logging.getLogger("alembic.runtime.migration")
 log.addHandler(logging.StreamHandler(sys.stdout))
@@ -73,7 +73,7 @@ from flask.cli import main
 main()
 """
 """``flask`` that prints a line when each migration begins."""
-_BEGINS = "Running upgrade "
+BEGINS = "Running upgrade "
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,12 @@ def main() -> None:
         print_machine()
         changelog = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
         rows = []
-        for version, commit in reversed(_RELEASE.findall(changelog)):
-            with _checked_out(commit) as checkout:
+        for version, commit in reversed(RELEASE.findall(changelog)):
+            with checked_out(commit) as checkout:
                 for kind in KINDS:
                     for size in sizes:
                         url = another(kind, f"from{version.replace('.', '')}x{size}")
-                        _fill(checkout, url, size)
+                        fill_by_release(checkout, url, size)
                         rows.append((version, TITLES[kind], f"{size:,}", *_row(url)))
         print_table("Upgrades", _HEADS, rows)
     finally:
@@ -113,7 +113,7 @@ def main() -> None:
 
 
 @contextmanager
-def _checked_out(commit: str) -> Iterator[Path]:
+def checked_out(commit: str) -> Iterator[Path]:
     """That commit in a folder of its own, with the packages that it pins."""
     folder = run.folder() / f"release-{commit}"
     git = ["git", "-C", str(PROJECT), "worktree"]
@@ -132,7 +132,7 @@ def _bare() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "DEMO"}
 
 
-def _fill(checkout: Path, url: str, tickets: int) -> None:
+def fill_by_release(checkout: Path, url: str, tickets: int) -> None:
     """As the commands of the release do it."""
     environ = {**_bare(), "DATABASE_URL": url, "SECRET_KEY": secrets.token_hex(32)}
     for words in (("db", "upgrade"), ("seed", "demo"), ("seed", "bulk", "--tickets", str(tickets))):
@@ -171,7 +171,7 @@ def _killed(url: str, plain: Upgraded, before: Mapping[str, TableSum]) -> tuple[
     """What is there after a kill when half of the migrations have begun, and after the second
     start."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _LOUD, "db", "upgrade"],
+        [sys.executable, "-c", LOUD, "db", "upgrade"],
         cwd=PROJECT,
         env=process_environment(test_settings(url)),
         stdout=subprocess.PIPE,
@@ -181,7 +181,7 @@ def _killed(url: str, plain: Upgraded, before: Mapping[str, TableSum]) -> tuple[
     assert process.stdout is not None
     begun = 0
     for line in process.stdout:
-        begun += line.startswith(_BEGINS)
+        begun += line.startswith(BEGINS)
         if begun > plain.migrations // 2:
             process.kill()
             break

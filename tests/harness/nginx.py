@@ -88,9 +88,10 @@ class Proxy:
 
 
 @contextmanager
-def nginx(folder: Path, upstream: int, port: int) -> Iterator[Proxy]:
-    """nginx before the port ``upstream``. Of what is in ``deploy/nginx`` only the three files are
-    others that say where to listen, under which names, and where the portal is."""
+def nginx(folder: Path, upstream: int | str, port: int) -> Iterator[Proxy]:
+    """nginx before the port ``upstream``, or before these ``server`` lines. Of what is in
+    ``deploy/nginx`` only the three files are others that say where to listen, under which names,
+    and where the portal is."""
     local = seed(folder)
     plain_port = free_port()
     (local / "listen.conf").write_text(
@@ -98,7 +99,8 @@ def nginx(folder: Path, upstream: int, port: int) -> Iterator[Proxy]:
         "ssl_certificate lhcopn-portal/fullchain.pem;\n"
         "ssl_certificate_key lhcopn-portal/privkey.pem;\n"
     )
-    (local / "upstream.conf").write_text(f"server 127.0.0.1:{upstream} max_fails=0;\n")
+    servers = f"server 127.0.0.1:{upstream} max_fails=0;\n"
+    (local / "upstream.conf").write_text(upstream if isinstance(upstream, str) else servers)
     found = program()
     assert found is not None
     with (folder / "log").open("wb") as log:
