@@ -188,6 +188,11 @@ prove-faults: ## nodes killed, failover, full disks, clocks, a killed migration,
 	@unset DEMO; $(BIN)/python -m bench.faults $(FAULTS) \
 		>docs/proofs/faults.md.new; status=$$?; mv docs/proofs/faults.md.new docs/proofs/faults.md; exit $$status
 
+prove-scale: ## times with SIZES tickets on both databases, into docs/proofs/scale.md (SIZES=10000,100000,1000000)
+	@tools/venv.sh dev
+	@unset DEMO; $(BIN)/python -m bench.prove_scale --sizes $(SIZES) >docs/proofs/scale.md.new
+	@mv docs/proofs/scale.md.new docs/proofs/scale.md
+
 bench-servers: ## measure the servers that are installed, under the SOAP door
 	@tools/venv.sh dev
 	@unset DEMO; $(BIN)/python tools/bench_servers.py
