@@ -12,9 +12,10 @@ import json
 import os
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from itertools import count, pairwise
 from math import inf, isinf, log
@@ -62,14 +63,14 @@ Times = Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True)
 class Scaled:
-    """What was measured of one database: ``most`` calls a second of all doors were answered, and
-    ``failed`` in all were not."""
+    """What was measured of one database: ``most`` calls a second of all doors were answered;
+    ``failed``: how many of each question were not, the first one included."""
 
     kind: str
     tickets: int
     times: Times
     most: float
-    failed: int = 0
+    failed: Mapping[str, int] = field(default_factory=dict)
 
 
 def main() -> None:
@@ -112,15 +113,17 @@ def _measured(place: Place, size: int, asked: int, seconds: float) -> Scaled:
         held.callback(connection.close)
         questions = _questions(server.url, place, person.get, connection, token)
         times: dict[str, list[float]] = {name: [] for name in questions}
+        failed: Counter[str] = Counter()
         for turn in range(asked + 1):
             for name, question in questions.items():
                 if sum(times[name]) > _LONG * 1000:
                     continue
                 milliseconds = _asked(name, question)
+                failed[name] += isinf(milliseconds)
                 if turn:  # the first one is the warm-up
                     times[name].append(milliseconds)
-        calls, failed = _most(server.url, place, token, person.cookie, seconds)
-    return Scaled(place.kind, size, times, calls / seconds, failed)
+        calls, failed["all doors"] = _most(server.url, place, token, person.cookie, seconds)
+    return Scaled(place.kind, size, times, calls / seconds, +failed)
 
 
 def _asked(name: str, question: Callable[[], object]) -> float:
@@ -260,7 +263,7 @@ def rows_of(found: Sequence[Scaled]) -> Sequence[Sequence[str]]:
             for times in asked
         ]
         rows.append([name, *_grown(shown, sizes, [median(times) for times in asked])])
-    most = [f"{one.most:.0f}" + (f", {one.failed} failed" if one.failed else "") for one in found]
+    most = [f"{one.most:.0f}" for one in found]
     rows.append(["all doors, calls/s", *_grown(most, sizes, [one.most for one in found])])
     return rows
 
@@ -283,6 +286,14 @@ def _print(kind: str, found: Sequence[Scaled]) -> None:
     for one in found[1:]:
         heads += [f"{one.tickets:,}", "exponent"]
     print_table(TITLES[kind], heads, rows_of(found))
+    for one in found:
+        print(failures(one))
+
+
+def failures(one: Scaled) -> str:
+    """How many of each question failed, in one line."""
+    said = ", ".join(f"{name} {failed:,}" for name, failed in one.failed.items())
+    return f"- {one.tickets:,} tickets: failed: {said or 'none'}."
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from bench.prove_scale import Scaled, exponent, rows_of
+from bench.prove_scale import Scaled, exponent, failures, rows_of
 
 
 def test_exponents_are_those_of_powers() -> None:
@@ -31,9 +31,13 @@ def test_each_question_is_a_row_with_its_growth() -> None:
 def test_what_fails_is_said_and_has_no_exponent() -> None:
     found = [
         Scaled("sqlite", 1_000, {"a page": [10, 12, 20]}, 80),
-        Scaled("sqlite", 10_000, {"a page": [12, inf, inf]}, 0, failed=3),
+        Scaled("sqlite", 10_000, {"a page": [12, inf, inf]}, 0, failed={"a page": 2}),
     ]
     assert rows_of(found) == [
         ["a page", "12, 20", "failed, failed", "unknown"],
-        ["all doors, calls/s", "80", "0, 3 failed", "unknown"],
+        ["all doors, calls/s", "80", "0", "unknown"],
+    ]
+    assert [failures(one) for one in found] == [
+        "- 1,000 tickets: failed: none.",
+        "- 10,000 tickets: failed: a page 2.",
     ]
